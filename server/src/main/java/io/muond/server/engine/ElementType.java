@@ -1,0 +1,18 @@
+package io.muond.server.engine;
+
+/** How an element is written outside the engine, which itself holds float32. Little-endian. */
+public enum ElementType {
+  FLOAT32(4),
+  BFLOAT16(2),
+  FLOAT16(2);
+
+  private final int bytes;
+
+  ElementType(int bytes) {
+    this.bytes = bytes;
+  }
+
+  public int bytes() {
+    return bytes;
+  }
+}

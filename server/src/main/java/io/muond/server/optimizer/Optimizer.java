@@ -1,0 +1,20 @@
+package io.muond.server.optimizer;
+
+import io.muond.server.engine.Region;
+import java.util.List;
+
+/** Makes the programs of an engine. */
+public interface Optimizer {
+  /**
+   * The program for a batch.
+   *
+   * @throws IllegalArgumentException if the engine cannot run it, saying why
+   */
+  BatchProgram program(BatchSpec spec);
+
+  /**
+   * Adds contributions: regions[0] ← Σ weights[i] regions[i], from the left. Runs on the engine's
+   * own thread.
+   */
+  void sum(List<Region> regions, double[] weights);
+}

@@ -1,0 +1,15 @@
+package io.muond.server.optimizer;
+
+import io.muond.server.engine.Region;
+
+/**
+ * Where a batch's numbers are, each region {@code count × rows × columns} elements.
+ *
+ * @param weights W, read only
+ * @param next where the new weights go
+ * @param gradient G; with momentum it is overwritten by the new momentum M = beta M + G, so that a
+ *     commit is the exchange of {@code gradient} and {@code momentum}, and of {@code weights} and
+ *     {@code next}
+ * @param momentum the old M, read only; null without momentum
+ */
+public record StepBuffers(Region weights, Region next, Region gradient, Region momentum) {}
