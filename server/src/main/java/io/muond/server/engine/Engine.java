@@ -49,6 +49,17 @@ public interface Engine extends AutoCloseable {
    */
   void send(Memory from, long index, ElementType type, ByteBuffer to);
 
+  /** The operations. */
+  Compute compute();
+
+  /**
+   * How many of {@code count} matrices are best worked on at a time: more share the cost of a call,
+   * fewer need less workspace.
+   *
+   * @param floats elements of the largest intermediate of one matrix
+   */
+  int batchFor(int count, long floats);
+
   /** Measures n × n float32 products: floating-point operations per second, the median. */
   double gemmRate(int n);
 

@@ -1,0 +1,158 @@
+package io.muond.server.engine;
+
+/**
+ * What an engine computes: operations on batches of matrices, in order, each called from the
+ * engine's own thread. The result comes last in every signature, may be overwritten in place where
+ * noted, and otherwise must not overlap the operands. All operands of an element-wise operation
+ * have the same shape and the same {@link Matrices#transposed}. {@code T} as a flag means that the
+ * operand's transpose is taken.
+ *
+ * <p>Reductions accumulate in float64 in a fixed order: equal inputs give equal bits.
+ */
+public interface Compute {
+  /** New scalars, zero; the only operation here that allocates. */
+  Scalars scalars(int count);
+
+  /** Waits for everything before, and reads scalars. */
+  double[] read(Scalars scalars);
+
+  /** y ← x. */
+  void copy(Matrices x, Matrices y);
+
+  /** y ← α x + β y; y may be x. With β = 0, y is not read. */
+  void combine(double alpha, Matrices x, double beta, Matrices y);
+
+  /** y ← α_k x + β_k y, one pair of coefficients per matrix. */
+  void combineEach(double[] alpha, Matrices x, double beta, Matrices y);
+
+  /** y_k ← x_k / s_k, or 0 where s_k is 0; y may be x. */
+  void divide(Matrices x, Scalars s, Matrices y);
+
+  /** y ← x_k where s_k is 0, otherwise unchanged. */
+  void copyWhereZero(Scalars s, Matrices x, Matrices y);
+
+  /** s ← the largest |element|; NaN if any element is NaN. */
+  void maxAbs(Matrices x, Scalars s);
+
+  /** s ← ‖x‖_F. */
+  void frobenius(Matrices x, Scalars s);
+
+  /** s ← ‖x − y‖_F. */
+  void distance(Matrices x, Matrices y, Scalars s);
+
+  /** s ← ⟨x, y⟩. */
+  void dot(Matrices x, Matrices y, Scalars s);
+
+  /** s ← ‖x + xᵀ‖_F, x square. */
+  void frobeniusOfSymmetricPart(Matrices x, Scalars s);
+
+  /** s ← max |x − I|, x square. */
+  void maxAbsMinusIdentity(Matrices x, Scalars s);
+
+  /** c ← α op(a) op(b) + β c. */
+  void product(
+      double alpha,
+      Matrices a,
+      boolean aT,
+      Matrices b,
+      boolean bT,
+      double beta,
+      Matrices c,
+      Precision precision);
+
+  /**
+   * c ← α op(a) op(b) + β e + δ I, which the caller knows to be symmetric: about half the work,
+   * both triangles written. {@code e} is symmetric, may be null (then β is not used), and may be an
+   * operand.
+   */
+  void symmetricProduct(
+      double alpha,
+      Matrices a,
+      boolean aT,
+      Matrices b,
+      boolean bT,
+      double beta,
+      Matrices e,
+      double delta,
+      Matrices c,
+      Precision precision);
+
+  /** c ← α op(a) op(b), which the caller knows to be skew: about half the work, exactly skew. */
+  void skewProduct(
+      double alpha,
+      Matrices a,
+      boolean aT,
+      Matrices b,
+      boolean bT,
+      Matrices c,
+      Precision precision);
+
+  /**
+   * The first iteration of msign, scaled by the bound ‖X⁴‖_F^{1/4} ≥ ‖X‖: with f = ‖S2‖_F, p ←
+   * f^{−1/4} (a I + b f^{−1/2} S + c f^{−1} S2), or 0 where f is 0. S, S2 and p are symmetric; p
+   * may be S2.
+   */
+  void scaledPolynomial(
+      double a, double b, double c, Scalars f, Matrices s, Matrices s2, Matrices p);
+
+  /** y ← x − xᵀ, exactly skew; x and y square, y may be x. */
+  void skew(Matrices x, Matrices y);
+
+  /** y ← (x + xᵀ) / 2, exactly symmetric; y may be x. */
+  void symmetrize(Matrices x, Matrices y);
+
+  /**
+   * s ← an estimate, from below, of the largest eigenvalue of the symmetric positive semidefinite
+   * h, by power iteration from a fixed vector.
+   *
+   * @param v and {@code w}: n × 1 matrices to work in
+   */
+  void largestEigenvalue(Matrices h, Matrices v, Matrices w, int iterations, Scalars s);
+
+  /** y_k ← y_k / max(1, √s_k). */
+  void capBySquareRoot(Scalars s, Matrices y);
+
+  /** y ← −xᵀ; y and x do not overlap. */
+  void negativeTranspose(Matrices x, Matrices y);
+
+  /** x ← x + δ I, x square. */
+  void addIdentity(double delta, Matrices x);
+
+  /** x ← 0. */
+  void zero(Matrices x);
+
+  /**
+   * x ← the upper triangular R with RᵀR = x + σ I, σ = relative · max diag(x) + absolute; the
+   * strict lower triangle is left undefined. A larger σ is taken where rounding demands one.
+   */
+  void cholesky(double relative, double absolute, Matrices x);
+
+  /** x ← x R⁻¹, R upper triangular. */
+  void solveUpper(Matrices r, Matrices x);
+
+  /**
+   * The direction on the oblique manifold, row by row: with P the projection onto the tangent space
+   * at w, a ← P(g) / ‖P(g)‖, or 0 where P(g) is 0. Rows are those of the memory.
+   *
+   * @param objective ← Σ ⟨g, a⟩ over the rows
+   */
+  void rowDirections(Matrices w, Matrices g, Matrices a, Scalars objective);
+
+  /**
+   * y ← radius · x / ‖x‖ row by row; a row of zeros becomes (radius, 0, …, 0). {@code y} may be x.
+   */
+  void normalizeRows(double radius, Matrices x, Matrices y);
+
+  /**
+   * Moves rows along directions and back to the sphere: y ← radius · v / ‖v‖, v = w − radius η_k a.
+   * A row whose direction is zero stays bit for bit.
+   */
+  void moveRows(double radius, double[] eta, Matrices w, Matrices a, Matrices y);
+
+  /**
+   * Residuals row by row, for unit radius: root mean square of ⟨w, a⟩ / radius, and max |‖y‖² /
+   * radius² − 1|.
+   */
+  void rowResiduals(
+      double radius, Matrices w, Matrices a, Matrices y, Scalars tangency, Scalars orthogonality);
+}

@@ -1,0 +1,108 @@
+package io.muond.server.engine;
+
+import static java.util.Objects.requireNonNull;
+
+/**
+ * A view of {@code count} equal float32 matrices in one allocation.
+ *
+ * <p>Element (i, j) of matrix k is at {@code offset + k·stride + i·ld + j}, or, if {@code
+ * transposed}, at {@code offset + k·stride + j·ld + i}. So a wide weight is seen as a tall matrix
+ * without moving an element; only the engines know of the difference.
+ *
+ * @param rows m as the mathematics sees it
+ * @param cols n as the mathematics sees it
+ * @param ld the distance between rows of the memory, at least their length
+ */
+public record Matrices(
+    Memory memory,
+    long offset,
+    int count,
+    int rows,
+    int cols,
+    long stride,
+    int ld,
+    boolean transposed) {
+
+  public Matrices {
+    requireNonNull(memory, "memory is null");
+    long last = offset + (count - 1) * stride + (storedRows(rows, cols, transposed) - 1L) * ld;
+    if (offset < 0
+        || count < 1
+        || rows < 1
+        || cols < 1
+        || ld < storedCols(rows, cols, transposed)
+        || last + storedCols(rows, cols, transposed) > memory.floats()) {
+      throw new IndexOutOfBoundsException(
+          count
+              + " matrices of "
+              + rows
+              + " x "
+              + cols
+              + " at "
+              + offset
+              + " (stride "
+              + stride
+              + ", ld "
+              + ld
+              + ") of "
+              + memory.floats()
+              + " elements");
+    }
+  }
+
+  /** Packed matrices, one after the other, in row-major order. */
+  public static Matrices packed(Region region, int count, int rows, int cols) {
+    return new Matrices(
+        region.memory(), region.offset(), count, rows, cols, (long) rows * cols, cols, false);
+  }
+
+  /** These matrices with rows and columns exchanged; nothing moves. */
+  public Matrices transpose() {
+    return new Matrices(memory, offset, count, cols, rows, stride, ld, !transposed);
+  }
+
+  /** One matrix. */
+  public Matrices matrix(int k) {
+    return matrices(k, 1);
+  }
+
+  /** Some of the matrices. */
+  public Matrices matrices(int from, int length) {
+    return new Matrices(memory, offset + from * stride, length, rows, cols, stride, ld, transposed);
+  }
+
+  /** The block that begins at (i, j) of every matrix. */
+  public Matrices block(int i, int j, int blockRows, int blockCols) {
+    if (i < 0 || j < 0 || i > rows - blockRows || j > cols - blockCols) {
+      throw new IndexOutOfBoundsException(
+          "block (" + i + ", " + j + ") of " + blockRows + " x " + blockCols + " in " + rows + " x "
+              + cols);
+    }
+    long shift = transposed ? (long) j * ld + i : (long) i * ld + j;
+    return new Matrices(
+        memory, offset + shift, count, blockRows, blockCols, stride, ld, transposed);
+  }
+
+  /** Rows of the memory. */
+  public int storedRows() {
+    return storedRows(rows, cols, transposed);
+  }
+
+  /** Columns of the memory: consecutive elements. */
+  public int storedCols() {
+    return storedCols(rows, cols, transposed);
+  }
+
+  /** Elements of one matrix. */
+  public long matrixFloats() {
+    return (long) rows * cols;
+  }
+
+  private static int storedRows(int rows, int cols, boolean transposed) {
+    return transposed ? cols : rows;
+  }
+
+  private static int storedCols(int rows, int cols, boolean transposed) {
+    return transposed ? rows : cols;
+  }
+}

@@ -1,0 +1,326 @@
+package io.muond.server.engine.cpu;
+
+import io.muond.server.engine.Compute;
+import io.muond.server.engine.Matrices;
+import io.muond.server.engine.Precision;
+import io.muond.server.engine.Scalars;
+import java.util.SplittableRandom;
+
+/** The operations on the CPU: products by OpenBLAS, the rest in Java on cache-sized chunks. */
+final class CpuCompute implements Compute {
+  private final Elementwise elementwise;
+  private final Tiles tiles;
+  private final Products products;
+  private final Rows rows;
+  private final Cholesky cholesky;
+
+  CpuCompute(Workers workers) {
+    elementwise = new Elementwise(workers);
+    tiles = new Tiles(workers);
+    products = new Products(workers);
+    rows = new Rows(workers);
+    cholesky = new Cholesky(workers);
+  }
+
+  static CpuMemory memory(Matrices x) {
+    return (CpuMemory) x.memory();
+  }
+
+  @Override
+  public Scalars scalars(int count) {
+    return new CpuScalars(count);
+  }
+
+  @Override
+  public double[] read(Scalars scalars) {
+    return CpuScalars.of(scalars).clone();
+  }
+
+  private static void set(Scalars to, double[] values) {
+    System.arraycopy(values, 0, CpuScalars.of(to), 0, values.length);
+  }
+
+  @Override
+  public void copy(Matrices x, Matrices y) {
+    combine(1, x, 0, y);
+  }
+
+  @Override
+  public void combine(double alpha, Matrices x, double beta, Matrices y) {
+    elementwise.update(x, y, beta != 0, (k, xs, ys, n) -> combine(alpha, xs, beta, ys, n));
+  }
+
+  @Override
+  public void combineEach(double[] alpha, Matrices x, double beta, Matrices y) {
+    elementwise.update(x, y, beta != 0, (k, xs, ys, n) -> combine(alpha[k], xs, beta, ys, n));
+  }
+
+  private static void combine(double alpha, float[] x, double beta, float[] y, int n) {
+    float a = (float) alpha;
+    float b = (float) beta;
+    if (b == 0) {
+      for (int i = 0; i < n; i++) {
+        y[i] = a * x[i];
+      }
+    } else {
+      for (int i = 0; i < n; i++) {
+        y[i] = a * x[i] + b * y[i];
+      }
+    }
+  }
+
+  @Override
+  public void divide(Matrices x, Scalars s, Matrices y) {
+    double[] by = CpuScalars.of(s);
+    elementwise.update(
+        x,
+        y,
+        false,
+        (k, xs, ys, n) -> {
+          // In float64: 1 / s may overflow float32 where x / s does not.
+          double factor = by[k] == 0 ? 0 : 1 / by[k];
+          for (int i = 0; i < n; i++) {
+            ys[i] = (float) (factor * xs[i]);
+          }
+        });
+  }
+
+  @Override
+  public void copyWhereZero(Scalars s, Matrices x, Matrices y) {
+    double[] values = CpuScalars.of(s);
+    for (int k = 0; k < values.length; k++) {
+      if (values[k] == 0) {
+        copy(x.matrix(k), y.matrix(k));
+      }
+    }
+  }
+
+  @Override
+  public void maxAbs(Matrices x, Scalars s) {
+    set(s, elementwise.reduce(x, x, (xs, ys, n) -> Elementwise.maxAbs(xs, n), Elementwise::larger));
+  }
+
+  @Override
+  public void frobenius(Matrices x, Scalars s) {
+    dot(x, x, s);
+    squareRoots(s);
+  }
+
+  @Override
+  public void distance(Matrices x, Matrices y, Scalars s) {
+    set(s, elementwise.reduce(x, y, Elementwise::sumOfSquaredDifferences, Double::sum));
+    squareRoots(s);
+  }
+
+  private static void squareRoots(Scalars s) {
+    double[] values = CpuScalars.of(s);
+    for (int k = 0; k < values.length; k++) {
+      values[k] = Math.sqrt(values[k]);
+    }
+  }
+
+  @Override
+  public void dot(Matrices x, Matrices y, Scalars s) {
+    set(s, elementwise.reduce(x, y, Elementwise::sumOfProducts, Double::sum));
+  }
+
+  @Override
+  public void frobeniusOfSymmetricPart(Matrices x, Scalars s) {
+    tiles.pairs(x, x, (here, mirrored) -> here + mirrored);
+    frobenius(x, s);
+  }
+
+  @Override
+  public void maxAbsMinusIdentity(Matrices x, Scalars s) {
+    addIdentity(-1, x);
+    maxAbs(x, s);
+  }
+
+  @Override
+  public void product(
+      double alpha,
+      Matrices a,
+      boolean aT,
+      Matrices b,
+      boolean bT,
+      double beta,
+      Matrices c,
+      Precision precision) {
+    products.product(alpha, a, aT, b, bT, beta, c);
+  }
+
+  @Override
+  public void symmetricProduct(
+      double alpha,
+      Matrices a,
+      boolean aT,
+      Matrices b,
+      boolean bT,
+      double beta,
+      Matrices e,
+      double delta,
+      Matrices c,
+      Precision precision) {
+    Products.Prefill prefill = null;
+    if (e != null || delta != 0) {
+      prefill = (k, from, to) -> prefill(beta, e, delta, c, k, from, to);
+    }
+    products.half(alpha, a, aT, b, bT, c, 1, prefill);
+  }
+
+  /** Rows [from, to) up to the diagonal: c ← β e + δ I. */
+  private static void prefill(
+      double beta, Matrices e, double delta, Matrices c, int k, int from, int to) {
+    float[] row = new float[to];
+    for (int i = from; i < to; i++) {
+      if (e != null) {
+        memory(e).get(e.offset() + k * e.stride() + (long) i * e.ld(), row, 0, to);
+        float factor = (float) beta;
+        for (int j = 0; j < to; j++) {
+          row[j] *= factor;
+        }
+      }
+      row[i] += (float) delta;
+      memory(c).put(c.offset() + k * c.stride() + (long) i * c.ld(), row, 0, to);
+      row[i] = 0;
+    }
+  }
+
+  @Override
+  public void skewProduct(
+      double alpha,
+      Matrices a,
+      boolean aT,
+      Matrices b,
+      boolean bT,
+      Matrices c,
+      Precision precision) {
+    products.half(alpha, a, aT, b, bT, c, -1, null);
+  }
+
+  @Override
+  public void scaledPolynomial(
+      double a, double b, double c, Scalars f, Matrices s, Matrices s2, Matrices p) {
+    double[] norms = CpuScalars.of(f);
+    if (p.offset() != s2.offset() || p.memory() != s2.memory()) {
+      copy(s2, p);
+    }
+    double[] inverse = new double[norms.length];
+    for (int k = 0; k < norms.length; k++) {
+      inverse[k] = norms[k] == 0 ? 0 : 1 / norms[k];
+    }
+    elementwise.update(
+        s,
+        p,
+        true,
+        (k, ss, ps, n) -> {
+          double root = Math.sqrt(Math.sqrt(inverse[k]));
+          float forS = (float) (b * root * root * root);
+          float forS2 = (float) (c * root * inverse[k]);
+          for (int i = 0; i < n; i++) {
+            ps[i] = forS * ss[i] + forS2 * ps[i];
+          }
+        });
+    for (int k = 0; k < norms.length; k++) {
+      addIdentity(a * Math.sqrt(Math.sqrt(inverse[k])), p.matrix(k));
+    }
+  }
+
+  @Override
+  public void skew(Matrices x, Matrices y) {
+    tiles.pairs(x, y, (here, mirrored) -> here - mirrored);
+  }
+
+  @Override
+  public void symmetrize(Matrices x, Matrices y) {
+    tiles.pairs(x, y, (here, mirrored) -> 0.5f * (here + mirrored));
+  }
+
+  @Override
+  public void largestEigenvalue(Matrices h, Matrices v, Matrices w, int iterations, Scalars s) {
+    // Any vector with a part along the first eigenvector will do; this one has no pattern.
+    SplittableRandom random = new SplittableRandom(1);
+    float[] element = new float[1];
+    for (int i = 0; i < h.rows(); i++) {
+      element[0] = (float) (0.5 + random.nextDouble());
+      for (int k = 0; k < h.count(); k++) {
+        memory(v).put(v.offset() + k * v.stride() + i, element, 0, 1);
+      }
+    }
+    for (int i = 0; i < iterations; i++) {
+      products.product(1, h, false, v, false, 0, w);
+      maxAbs(w, s);
+      divide(w, s, v);
+    }
+    products.product(1, h, false, v, false, 0, w);
+    double[] along = elementwise.reduce(v, w, Elementwise::sumOfProducts, Double::sum);
+    double[] squares = elementwise.reduce(v, v, Elementwise::sumOfProducts, Double::sum);
+    for (int k = 0; k < along.length; k++) {
+      along[k] = squares[k] == 0 ? 0 : along[k] / squares[k];
+    }
+    set(s, along);
+  }
+
+  @Override
+  public void capBySquareRoot(Scalars s, Matrices y) {
+    double[] factors = new double[y.count()];
+    for (int k = 0; k < factors.length; k++) {
+      factors[k] = 1 / Math.max(1, Math.sqrt(CpuScalars.of(s)[k]));
+    }
+    combineEach(factors, y, 0, y);
+  }
+
+  @Override
+  public void negativeTranspose(Matrices x, Matrices y) {
+    tiles.negativeTranspose(x, y);
+  }
+
+  @Override
+  public void addIdentity(double delta, Matrices x) {
+    float[] one = new float[1];
+    for (int k = 0; k < x.count(); k++) {
+      for (int i = 0; i < x.rows(); i++) {
+        long at = x.offset() + k * x.stride() + (long) i * x.ld() + i;
+        memory(x).get(at, one, 0, 1);
+        one[0] += (float) delta;
+        memory(x).put(at, one, 0, 1);
+      }
+    }
+  }
+
+  @Override
+  public void zero(Matrices x) {
+    elementwise.update(x, x, false, (k, xs, ys, n) -> java.util.Arrays.fill(ys, 0, n, 0f));
+  }
+
+  @Override
+  public void cholesky(double relative, double absolute, Matrices x) {
+    cholesky.factor(relative, absolute, x);
+  }
+
+  @Override
+  public void solveUpper(Matrices r, Matrices x) {
+    products.solveUpper(r, x);
+  }
+
+  @Override
+  public void rowDirections(Matrices w, Matrices g, Matrices a, Scalars objective) {
+    set(objective, rows.directions(w, g, a));
+  }
+
+  @Override
+  public void normalizeRows(double radius, Matrices x, Matrices y) {
+    rows.normalize(radius, x, y);
+  }
+
+  @Override
+  public void moveRows(double radius, double[] eta, Matrices w, Matrices a, Matrices y) {
+    rows.move(radius, eta, w, a, y);
+  }
+
+  @Override
+  public void rowResiduals(
+      double radius, Matrices w, Matrices a, Matrices y, Scalars tangency, Scalars orthogonality) {
+    rows.residuals(radius, w, a, y, CpuScalars.of(tangency), CpuScalars.of(orthogonality));
+  }
+}
