@@ -1,0 +1,73 @@
+package io.muond.server.linalg;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.DoubleUnaryOperator;
+
+/**
+ * Polynomials for the polar factor of a matrix Y near the Stiefel manifold: with X = YᵀY − I, Y (I
+ * + X)^{-1/2} = Y + Y p(X). For a wide range of X several are applied one after the other, each to
+ * the X that the one before left.
+ */
+final class InverseSquareRoot {
+  /** Polynomials end when singular values are within this of 1: a few roundings of float32. */
+  private static final double ACCURACY = 2e-7;
+
+  /** ‖A‖ may pass 1 by the error of msign's last polynomial and by rounding. */
+  private static final double NORM_MARGIN = 1.02;
+
+  /** YᵀY − I of an exact U with a zero direction: rounding. */
+  private static final double ROUNDING = 1e-5;
+
+  private static final int MAX_STAGES = 8;
+
+  private InverseSquareRoot() {}
+
+  /**
+   * Minimax polynomials p_1, p_2, … for YᵀY − I in [0, η²], coefficients from the constant on. Each
+   * has degree 2 or 4.
+   */
+  static List<double[]> forLearningRate(double eta) {
+    double reach = NORM_MARGIN * eta;
+    return forRange(-ROUNDING, reach * reach + ROUNDING);
+  }
+
+  /** As above, for eigenvalues of YᵀY − I in [lo, hi], −1 < lo < hi. */
+  static List<double[]> forRange(double lo, double hi) {
+    List<double[]> stages = new ArrayList<>();
+    double from = lo;
+    double to = hi;
+    for (int i = 0; i < MAX_STAGES; i++) {
+      Minimax.Fit fit = fit(from, to, 2);
+      if (fit.error() > ACCURACY) {
+        fit = fit(from, to, 4);
+      }
+      double[] p = fit.coefficients();
+      p[0] -= 1;
+      stages.add(p);
+      double error = fit.error();
+      if (error <= ACCURACY) {
+        return stages;
+      }
+      // σ in [1 − e, 1 + e] gives σ² − 1 in [−2e + e², 2e + e²].
+      from = -2 * error + error * error - ROUNDING;
+      to = 2 * error + error * error + ROUNDING;
+    }
+    throw new IllegalArgumentException("[" + lo + ", " + hi + "] needs too many polynomials");
+  }
+
+  /** The q that minimises max |1 − √(1 + x) q(x)|. */
+  private static Minimax.Fit fit(double lo, double hi, int degree) {
+    double unit = Math.max(Math.abs(lo), Math.abs(hi));
+    DoubleUnaryOperator[] basis = new DoubleUnaryOperator[degree + 1];
+    for (int k = 0; k <= degree; k++) {
+      int power = k;
+      basis[k] = x -> Math.sqrt(1 + x) * Math.pow(x / unit, power);
+    }
+    Minimax.Fit fit = Minimax.ofOne(lo, hi, basis);
+    for (int k = 0; k <= degree; k++) {
+      fit.coefficients()[k] /= Math.pow(unit, k);
+    }
+    return fit;
+  }
+}
