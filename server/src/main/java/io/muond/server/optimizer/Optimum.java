@@ -1,0 +1,131 @@
+package io.muond.server.optimizer;
+
+import io.muond.server.engine.ElementType;
+import io.muond.server.engine.Engine;
+import io.muond.server.engine.Matrices;
+import io.muond.server.engine.cpu.Float64;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+
+/**
+ * What the best feasible direction is worth, and what a given one is worth if it is made feasible:
+ * on the host, in float64, by exact decompositions, with nothing in common with the solvers.
+ */
+final class Optimum {
+  private Optimum() {}
+
+  /** Copies of a batch's U, G and A, tall and row-major. */
+  static final class Host {
+    private final int m;
+    private final int n;
+    private final double[][] u;
+    private final double[][] g;
+    private final double[][] a;
+
+    Host(Engine engine, Matrices u, Matrices g, Matrices a) {
+      m = u.rows();
+      n = u.cols();
+      this.u = read(engine, u);
+      this.g = read(engine, g);
+      this.a = read(engine, a);
+    }
+
+    private static double[][] read(Engine engine, Matrices x) {
+      double[][] matrices = new double[x.count()][];
+      for (int k = 0; k < x.count(); k++) {
+        matrices[k] = readOne(engine, x.matrix(k));
+      }
+      return matrices;
+    }
+
+    private static double[] readOne(Engine engine, Matrices x) {
+      double[] values = new double[Math.toIntExact(x.matrixFloats())];
+      int length = x.storedCols();
+      ByteBuffer row = ByteBuffer.allocate(length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+      for (int i = 0; i < x.storedRows(); i++) {
+        row.clear();
+        engine.send(x.memory(), x.offset() + (long) i * x.ld(), ElementType.FLOAT32, row);
+        for (int j = 0; j < length; j++) {
+          int at = x.transposed() ? j * x.cols() + i : i * x.cols() + j;
+          values[at] = row.getFloat(j * Float.BYTES);
+        }
+      }
+      return values;
+    }
+  }
+
+  /** Per matrix the optimum, then the feasible objective of A. */
+  static double[] of(Host host) {
+    double[] values = new double[2 * host.u.length];
+    for (int k = 0; k < host.u.length; k++) {
+      values[2 * k] = optimum(host.m, host.n, host.u[k], host.g[k]);
+      values[2 * k + 1] = feasible(host.m, host.n, host.u[k], host.g[k], host.a[k]);
+    }
+    return values;
+  }
+
+  /** ½‖GUᵀ − UGᵀ‖_*. */
+  static double optimum(int m, int n, double[] u, double[] g) {
+    if (m <= 2 * n) {
+      double[] p = Float64.product(m, m, n, g, false, u, true);
+      return halfNuclearNorm(m, minusTranspose(m, p));
+    }
+    double[] b = Float64.product(n, n, m, u, true, g, false);
+    double[] rest = minus(g, Float64.product(m, n, n, u, false, b, false));
+    double[] r = Float64.triangularFactor(m, n, rest);
+    double[] skew = minusTranspose(n, b);
+    int order = 2 * n;
+    double[] k = new double[order * order];
+    for (int i = 0; i < n; i++) {
+      for (int j = 0; j < n; j++) {
+        k[i * order + j] = skew[i * n + j];
+        k[(n + i) * order + j] = r[i * n + j];
+        k[j * order + n + i] = -r[i * n + j];
+      }
+    }
+    return halfNuclearNorm(order, k);
+  }
+
+  private static double halfNuclearNorm(int n, double[] x) {
+    double sum = 0;
+    for (double sigma : Float64.singularValues(n, n, x)) {
+      sum += sigma;
+    }
+    return sum / 2;
+  }
+
+  /** ⟨G, P(A)⟩ / max(1, ‖P(A)‖), P(A) = A − U sym(UᵀA). */
+  static double feasible(int m, int n, double[] u, double[] g, double[] a) {
+    double[] b = Float64.product(n, n, m, u, true, a, false);
+    double[] symmetric = new double[b.length];
+    for (int i = 0; i < n; i++) {
+      for (int j = 0; j < n; j++) {
+        symmetric[i * n + j] = (b[i * n + j] + b[j * n + i]) / 2;
+      }
+    }
+    double[] p = minus(a, Float64.product(m, n, n, u, false, symmetric, false));
+    double inner = 0;
+    for (int i = 0; i < p.length; i++) {
+      inner += g[i] * p[i];
+    }
+    return inner / Math.max(1, Float64.singularValues(m, n, p)[0]);
+  }
+
+  private static double[] minusTranspose(int n, double[] x) {
+    double[] y = new double[x.length];
+    for (int i = 0; i < n; i++) {
+      for (int j = 0; j < n; j++) {
+        y[i * n + j] = x[i * n + j] - x[j * n + i];
+      }
+    }
+    return y;
+  }
+
+  private static double[] minus(double[] x, double[] y) {
+    double[] z = new double[x.length];
+    for (int i = 0; i < x.length; i++) {
+      z[i] = x[i] - y[i];
+    }
+    return z;
+  }
+}
