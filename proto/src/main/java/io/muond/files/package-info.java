@@ -1,0 +1,2 @@
+/** Files and directories that survive a crash. */
+package io.muond.files;
