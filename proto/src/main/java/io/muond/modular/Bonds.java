@@ -1,0 +1,51 @@
+package io.muond.modular;
+
+import io.muond.v1.Bond;
+import java.util.List;
+
+/** The functions without weights, and their sensitivities. */
+final class Bonds {
+  private static final String SOFTMAX = "softmax";
+  private static final String MULTIPLY = "multiply";
+
+  /** All kinds, in the order of the documentation. */
+  private static final List<String> KINDS =
+      List.of(
+          "relu",
+          "gelu",
+          SOFTMAX,
+          "identity",
+          "add",
+          MULTIPLY,
+          "attention_qk",
+          "attention_apply",
+          "causal_mask",
+          "split_heads",
+          "merge_heads",
+          "rope");
+
+  private Bonds() {}
+
+  /**
+   * The sensitivity: 1 for most, gelu included, which stands for gelu divided by 1.1289, its
+   * largest slope.
+   */
+  static double sensitivity(Bond bond, TreePath path) {
+    if (!KINDS.contains(bond.getKind())) {
+      throw new ModuleException(
+          path,
+          "unknown bond " + Checks.quote(bond.getKind()) + " (expected one of " + KINDS + ")");
+    }
+    if (!bond.hasScale()) {
+      return 1;
+    }
+    TreePath scale = path.child("bond").child("scale");
+    return switch (bond.getKind()) {
+      case SOFTMAX -> Checks.positive(scale, bond.getScale());
+      case MULTIPLY -> Math.abs(Checks.notZero(scale, bond.getScale()));
+      default ->
+          throw new ModuleException(
+              scale, bond.getScale() + " (expected: only with softmax and multiply)");
+    };
+  }
+}
