@@ -1,0 +1,276 @@
+package io.muond.server.checkpoint;
+
+import static java.util.Objects.requireNonNull;
+
+import io.muond.files.AtomicFile;
+import io.muond.files.Directories;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.Lock;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The checkpoints in a data directory, which one store at a time may open. Safe for use by several
+ * threads; a save excludes other work on the same model's files. What a method has done when it
+ * returns survives a crash; what a crash interrupts either happened whole or not at all.
+ *
+ * <p>Model names and incarnations are a letter or digit followed by up to 127 of {@code
+ * [A-Za-z0-9._-]}; others are refused with {@link IllegalArgumentException}.
+ */
+public final class CheckpointStore implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(CheckpointStore.class);
+
+  private final StoreLayout layout;
+  private final Listing listing;
+  private final DataLock lock;
+  private final ModelLocks locks = new ModelLocks();
+  private final AtomicLong sequence;
+
+  /**
+   * Opens a data directory, creating it if need be, and removes unfinished checkpoints.
+   *
+   * @throws CheckpointException if the directory cannot be written or another store has it open
+   */
+  public CheckpointStore(Path dataDir) throws CheckpointException {
+    this.layout = new StoreLayout(requireNonNull(dataDir, "dataDir is null"));
+    this.listing = new Listing(layout);
+    try {
+      Directories.create(layout.models());
+      this.lock = DataLock.acquire(layout.lock());
+    } catch (IOException e) {
+      throw CheckpointException.storage(dataDir, e);
+    }
+    try {
+      this.sequence = new AtomicLong(StoreRecovery.recover(layout));
+    } catch (CheckpointException | RuntimeException e) {
+      closeAfter(e);
+      throw e;
+    }
+  }
+
+  /**
+   * Writes a checkpoint. Step and incarnation determine the tensors: if an intact checkpoint of
+   * both exists, its tensors are kept, and at most its manifest is written again.
+   *
+   * <p>A tombstone stays as it is. The sources are read by the calling thread and must not call
+   * this store.
+   */
+  public CheckpointInfo save(
+      String model, CheckpointMeta meta, List<TensorSource> weights, List<TensorSource> state)
+      throws CheckpointException {
+    CheckpointDirectory directory = layout.checkpoint(model, meta);
+    Lock exclusive = locks.exclusive(model);
+    exclusive.lock();
+    try {
+      Optional<Manifest> existing = intact(directory);
+      if (existing.isEmpty()) {
+        return Listing.info(model, directory, write(directory, meta, weights, state));
+      }
+      if (existing.get().meta().sameContents(meta)) {
+        return Listing.info(model, directory, existing.get());
+      }
+      Manifest renewed =
+          new Manifest(
+              sequence.incrementAndGet(), meta, existing.get().weights(), existing.get().state());
+      directory.write(renewed);
+      return Listing.info(model, directory, renewed);
+    } finally {
+      exclusive.unlock();
+    }
+  }
+
+  /** A model's checkpoints, newest first. Those without a readable manifest are left out. */
+  public List<CheckpointInfo> list(String model) throws CheckpointException {
+    return listing.list(model);
+  }
+
+  /** All models' checkpoints, newest first, those under tombstones included. */
+  public List<CheckpointInfo> list() throws CheckpointException {
+    return listing.list();
+  }
+
+  /** Models with checkpoints and without a tombstone, by name: what a restart brings back. */
+  public List<String> models() throws CheckpointException {
+    return listing.models();
+  }
+
+  /** What was saved with the tensors. */
+  public CheckpointMeta meta(String model, String id) throws CheckpointException {
+    return layout.checkpoint(model, id).manifest().meta();
+  }
+
+  /**
+   * Reads a checkpoint. Both files are verified before the first tensor is handed over, so that
+   * sinks get none of a corrupt checkpoint. An exception that comes later (the disk fails, a sink
+   * throws) leaves them with a part.
+   *
+   * @param weights takes the weights
+   * @param state takes the optimizer's state, after all weights
+   */
+  public void load(String model, String id, TensorSink weights, TensorSink state)
+      throws CheckpointException {
+    CheckpointDirectory directory = layout.checkpoint(model, id);
+    Lock shared = locks.shared(model);
+    shared.lock();
+    try {
+      directory.verify(directory.manifest());
+      TensorFiles.load(directory.weights(), weights);
+      TensorFiles.load(directory.state(), state);
+    } finally {
+      shared.unlock();
+    }
+  }
+
+  /** The newest checkpoint whose files are all intact. The corrupt ones before it are logged. */
+  public Optional<CheckpointInfo> newestIntact(String model) throws CheckpointException {
+    Lock shared = locks.shared(model);
+    shared.lock();
+    try {
+      for (CheckpointInfo checkpoint : list(model)) {
+        if (intact(layout.checkpoint(model, checkpoint.id())).isPresent()) {
+          return Optional.of(checkpoint);
+        }
+      }
+      return Optional.empty();
+    } finally {
+      shared.unlock();
+    }
+  }
+
+  /** Removes one checkpoint. Returns the bytes that it took. */
+  public long delete(String model, String id) throws CheckpointException {
+    CheckpointDirectory directory = layout.checkpoint(model, id);
+    Lock exclusive = locks.exclusive(model);
+    exclusive.lock();
+    try {
+      if (!directory.exists()) {
+        throw CheckpointException.notFound(model, id);
+      }
+      long bytes = directory.sizeBytes();
+      directory.remove();
+      return bytes;
+    } finally {
+      exclusive.unlock();
+    }
+  }
+
+  /** Marks a model as deleted, so that {@link #models} leaves it out. Checkpoints stay. */
+  public void tombstone(String model) throws CheckpointException {
+    change(
+        model,
+        () -> {
+          Directories.create(layout.model(model));
+          AtomicFile.write(layout.tombstone(model), new byte[0]);
+        });
+  }
+
+  /** Removes the mark, if there is one. */
+  public void clearTombstone(String model) throws CheckpointException {
+    change(
+        model,
+        () -> {
+          if (Files.deleteIfExists(layout.tombstone(model))) {
+            Directories.sync(layout.model(model));
+          }
+        });
+  }
+
+  /** Removes all that there is of a model, all checkpoints at once, the tombstone last. */
+  public void removeAll(String model) throws CheckpointException {
+    change(
+        model,
+        () -> {
+          Path removed = layout.removed(model);
+          if (Files.exists(removed)) {
+            Directories.remove(removed);
+          }
+          if (Files.exists(layout.checkpoints(model))) {
+            Files.move(layout.checkpoints(model), removed, StandardCopyOption.ATOMIC_MOVE);
+            Directories.sync(layout.model(model));
+            Directories.remove(removed);
+          }
+          if (Files.exists(layout.model(model))) {
+            Directories.remove(layout.model(model));
+          }
+        });
+  }
+
+  /** Lets another store open the directory. Must not overlap other calls. */
+  @Override
+  public void close() throws CheckpointException {
+    try {
+      lock.close();
+    } catch (IOException e) {
+      throw CheckpointException.storage(layout.lock(), e);
+    }
+  }
+
+  @FunctionalInterface
+  private interface Change {
+    void run() throws IOException;
+  }
+
+  private void change(String model, Change change) throws CheckpointException {
+    Path directory = layout.model(model);
+    Lock exclusive = locks.exclusive(model);
+    exclusive.lock();
+    try {
+      change.run();
+    } catch (IOException e) {
+      throw CheckpointException.storage(directory, e);
+    } finally {
+      exclusive.unlock();
+    }
+  }
+
+  private Manifest write(
+      CheckpointDirectory directory,
+      CheckpointMeta meta,
+      List<TensorSource> weights,
+      List<TensorSource> state)
+      throws CheckpointException {
+    try {
+      return directory.write(sequence.incrementAndGet(), meta, weights, state);
+    } catch (CheckpointException | RuntimeException | Error e) {
+      try {
+        directory.remove();
+      } catch (CheckpointException remaining) {
+        e.addSuppressed(remaining);
+      }
+      throw e;
+    }
+  }
+
+  /** The manifest, if it and both files are as they were written. */
+  private static Optional<Manifest> intact(CheckpointDirectory directory)
+      throws CheckpointException {
+    if (!directory.exists()) {
+      return Optional.empty();
+    }
+    try {
+      Manifest manifest = directory.manifest();
+      directory.verify(manifest);
+      return Optional.of(manifest);
+    } catch (CheckpointException e) {
+      if (e.kind() == CheckpointException.Kind.STORAGE) {
+        throw e;
+      }
+      LOG.warn("checkpoint skipped: {}", e.getMessage());
+      return Optional.empty();
+    }
+  }
+
+  private void closeAfter(Exception failure) {
+    try {
+      lock.close();
+    } catch (IOException e) {
+      failure.addSuppressed(e);
+    }
+  }
+}

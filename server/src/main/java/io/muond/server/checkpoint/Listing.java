@@ -1,0 +1,95 @@
+package io.muond.server.checkpoint;
+
+import java.nio.file.Files;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What a data directory holds. Needs no lock: a checkpoint is listed once its manifest is there,
+ * until it is gone.
+ */
+final class Listing {
+  private static final Logger LOG = LoggerFactory.getLogger(Listing.class);
+
+  private static final Comparator<Entry> NEWEST_FIRST =
+      Comparator.comparingLong(Entry::sequence)
+          .reversed()
+          .thenComparing(entry -> entry.info().id());
+
+  private final StoreLayout layout;
+
+  private record Entry(long sequence, CheckpointInfo info) {}
+
+  Listing(StoreLayout layout) {
+    this.layout = layout;
+  }
+
+  List<CheckpointInfo> list(String model) throws CheckpointException {
+    return sorted(entries(model));
+  }
+
+  List<CheckpointInfo> list() throws CheckpointException {
+    List<Entry> all = new ArrayList<>();
+    for (String model : layout.modelNames()) {
+      all.addAll(entries(model));
+    }
+    return sorted(all);
+  }
+
+  List<String> models() throws CheckpointException {
+    List<String> models = new ArrayList<>();
+    for (String model : layout.modelNames()) {
+      boolean any =
+          layout.checkpointDirectories(model).stream().anyMatch(CheckpointDirectory::exists);
+      if (any && !Files.exists(layout.tombstone(model))) {
+        models.add(model);
+      }
+    }
+    return models;
+  }
+
+  static CheckpointInfo info(String model, CheckpointDirectory directory, Manifest manifest)
+      throws CheckpointException {
+    CheckpointMeta meta = manifest.meta();
+    return new CheckpointInfo(
+        model,
+        directory.path().getFileName().toString(),
+        meta.step(),
+        meta.incarnation(),
+        meta.createTime(),
+        directory.sizeBytes(manifest));
+  }
+
+  private List<Entry> entries(String model) throws CheckpointException {
+    List<Entry> entries = new ArrayList<>();
+    for (CheckpointDirectory directory : layout.checkpointDirectories(model)) {
+      if (directory.exists()) {
+        entry(model, directory).ifPresent(entries::add);
+      }
+    }
+    return entries;
+  }
+
+  private static Optional<Entry> entry(String model, CheckpointDirectory directory)
+      throws CheckpointException {
+    try {
+      Manifest manifest = directory.manifest();
+      return Optional.of(new Entry(manifest.sequence(), info(model, directory, manifest)));
+    } catch (CheckpointException e) {
+      switch (e.kind()) {
+        case NOT_FOUND -> LOG.debug("{}: deleted while it was listed", directory.path());
+        case CORRUPT -> LOG.warn("checkpoint not listed: {}", e.getMessage());
+        case STORAGE -> throw e;
+      }
+      return Optional.empty();
+    }
+  }
+
+  private static List<CheckpointInfo> sorted(List<Entry> entries) {
+    return entries.stream().sorted(NEWEST_FIRST).map(Entry::info).toList();
+  }
+}
