@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -41,9 +42,16 @@ public final class AtomicFile implements Closeable {
     String random = Long.toHexString(ThreadLocalRandom.current().nextLong());
     Path temporary =
         path.resolveSibling("." + path.getFileName() + "." + random + TEMPORARY_SUFFIX);
-    FileChannel channel =
-        FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-    return new AtomicFile(path, temporary, channel);
+    try {
+      FileChannel channel =
+          FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+      return new AtomicFile(path, temporary, channel);
+    } catch (NoSuchFileException e) {
+      NoSuchFileException named =
+          new NoSuchFileException(path.toString(), null, "its directory does not exist");
+      named.initCause(e);
+      throw named;
+    }
   }
 
   /** Writes a whole file of these bytes. */

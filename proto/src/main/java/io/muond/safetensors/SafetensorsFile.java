@@ -9,6 +9,8 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
@@ -46,6 +48,12 @@ public final class SafetensorsFile implements AutoCloseable {
    */
   public static SafetensorsFile open(Path path) throws IOException {
     requireNonNull(path, "path is null");
+    if (Files.isDirectory(path)) {
+      throw new SafetensorsException(path + ": not a safetensors file (a directory)");
+    }
+    if (Files.notExists(path)) {
+      throw new NoSuchFileException(path.toString(), null, "no such file");
+    }
     FileChannel channel = FileChannel.open(path, StandardOpenOption.READ);
     try {
       long headerBytes = HeaderFile.length(channel);

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -36,6 +37,14 @@ final class AtomicFileTest {
       assertThat(names()).singleElement().asString().endsWith(AtomicFile.TEMPORARY_SUFFIX);
     }
     assertThat(names()).isEmpty();
+  }
+
+  @Test
+  void namesTheFileWhoseDirectoryIsMissing() {
+    Path path = directory.resolve("none/f");
+    assertThatThrownBy(() -> AtomicFile.create(path))
+        .isInstanceOf(NoSuchFileException.class)
+        .hasMessage(path + ": its directory does not exist");
   }
 
   @Test

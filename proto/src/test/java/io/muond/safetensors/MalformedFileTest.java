@@ -105,6 +105,14 @@ final class MalformedFileTest {
   }
 
   @Test
+  void refusesWhatIsNoFile() {
+    Path none = directory.resolve("none");
+    assertThatThrownBy(() -> SafetensorsFile.open(none)).hasMessage(none + ": no such file");
+    assertThatThrownBy(() -> SafetensorsFile.open(directory))
+        .hasMessage(directory + ": not a safetensors file (a directory)");
+  }
+
+  @Test
   void refusesInvalidUtf8() throws IOException {
     assertRefused(file(3, new byte[] {'{', (byte) 0xff, '}'}, 0), "header is not UTF-8");
   }
