@@ -2,6 +2,7 @@ package io.muond.server.linalg;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.DoubleUnaryOperator;
 
 /**
@@ -21,13 +22,39 @@ final class InverseSquareRoot {
 
   private static final int MAX_STAGES = 8;
 
+  /**
+   * Polynomials are made for these learning rates and serve all below: making one takes
+   * milliseconds, and a schedule asks for another rate at every step.
+   */
+  private static final double[] RANGES = {0.1, 0.2, 0.4, 0.7, 1, 1.5, 2, 3, 4, 6, 8};
+
+  private static final ConcurrentHashMap<Double, List<double[]>> BY_RANGE =
+      new ConcurrentHashMap<>();
+
   private InverseSquareRoot() {}
+
+  /** The largest learning rate with polynomials. */
+  static double largestLearningRate() {
+    return RANGES[RANGES.length - 1];
+  }
 
   /**
    * Minimax polynomials p_1, p_2, … for YᵀY − I in [0, η²], coefficients from the constant on. Each
    * has degree 2 or 4.
+   *
+   * @throws IllegalArgumentException beyond {@link #largestLearningRate}
    */
   static List<double[]> forLearningRate(double eta) {
+    for (double range : RANGES) {
+      if (eta <= range) {
+        return BY_RANGE.computeIfAbsent(range, InverseSquareRoot::compute);
+      }
+    }
+    throw new IllegalArgumentException(
+        "learning rate: " + eta + " (expected: at most " + largestLearningRate() + ")");
+  }
+
+  private static List<double[]> compute(double eta) {
     double reach = NORM_MARGIN * eta;
     return forRange(-ROUNDING, reach * reach + ROUNDING);
   }
@@ -62,12 +89,20 @@ final class InverseSquareRoot {
     DoubleUnaryOperator[] basis = new DoubleUnaryOperator[degree + 1];
     for (int k = 0; k <= degree; k++) {
       int power = k;
-      basis[k] = x -> Math.sqrt(1 + x) * Math.pow(x / unit, power);
+      basis[k] = x -> Math.sqrt(1 + x) * power(x / unit, power);
     }
     Minimax.Fit fit = Minimax.ofOne(lo, hi, basis);
     for (int k = 0; k <= degree; k++) {
-      fit.coefficients()[k] /= Math.pow(unit, k);
+      fit.coefficients()[k] /= power(unit, k);
     }
     return fit;
+  }
+
+  private static double power(double x, int exponent) {
+    double result = 1;
+    for (int i = 0; i < exponent; i++) {
+      result *= x;
+    }
+    return result;
   }
 }

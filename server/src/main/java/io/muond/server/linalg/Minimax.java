@@ -10,7 +10,7 @@ import java.util.function.DoubleUnaryOperator;
  */
 final class Minimax {
   /** Chebyshev-distributed, so that the ends, where errors oscillate fastest, are resolved. */
-  private static final int GRID = 4096;
+  private static final int GRID = 16_384;
 
   private static final int MAX_EXCHANGES = 60;
   private static final double RELATIVE_TOLERANCE = 1e-10;

@@ -11,6 +11,11 @@ import java.util.List;
  * never formed, whose rounding alone would cost 5e-6.
  */
 public final class PolarFactor {
+  /** The largest learning rate of {@link #ofStep}. */
+  public static final double MAX_LEARNING_RATE = InverseSquareRoot.largestLearningRate();
+
+  private static final List<double[]> POLISH = InverseSquareRoot.forRange(-2e-3, 2e-3);
+
   private final Compute compute;
 
   public PolarFactor(Compute compute) {
@@ -42,7 +47,7 @@ public final class PolarFactor {
   /** to ← radius · polar(y) for a y whose singular values are within 1e-3 of 1. */
   public void polish(
       Matrices y, Matrices spare, double radius, Matrices to, Buffers b, Flops flops) {
-    apply(InverseSquareRoot.forRange(-2e-3, 2e-3), y, spare, radius, to, b, flops);
+    apply(POLISH, y, spare, radius, to, b, flops);
   }
 
   private void apply(

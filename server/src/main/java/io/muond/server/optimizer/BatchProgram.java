@@ -2,6 +2,7 @@ package io.muond.server.optimizer;
 
 import io.muond.server.engine.Memory;
 import io.muond.server.engine.Region;
+import io.muond.server.linalg.PolarFactor;
 import java.util.List;
 
 /**
@@ -37,7 +38,7 @@ public interface BatchProgram {
       StepBuffers buffers, double[] learningRates, ReportDetail detail, Memory workspace);
 
   /** The largest learning rate that the polar retraction covers. */
-  double MAX_LEARNING_RATE = 8;
+  double MAX_LEARNING_RATE = PolarFactor.MAX_LEARNING_RATE;
 
   /**
    * The outcome of a step.

@@ -32,11 +32,10 @@ final class CpuMemory implements Memory {
     this.floats = floats;
     this.onClose = onClose;
     long bytes = Math.addExact(Math.multiplyExact(floats, Float.BYTES), ALIGNMENT);
-    block = Pointer.malloc(bytes);
+    block = Pointer.calloc(bytes, 1);
     if (block == null || block.isNull()) {
       throw new OutOfMemoryError("the operating system refuses " + bytes + " bytes");
     }
-    Pointer.memset(block, 0, bytes);
     long address = block.address();
     long skip = (ALIGNMENT - address % ALIGNMENT) % ALIGNMENT;
     base = new FloatPointer(new Address(address + skip));
