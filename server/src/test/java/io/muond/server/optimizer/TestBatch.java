@@ -1,0 +1,145 @@
+package io.muond.server.optimizer;
+
+import io.muond.server.engine.ElementType;
+import io.muond.server.engine.Engine;
+import io.muond.server.engine.Memory;
+import io.muond.server.engine.Precision;
+import io.muond.server.engine.Region;
+import io.muond.server.manifold.ManifoldKind;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+
+/** A batch with buffers of its own, stepped directly on an engine. */
+final class TestBatch implements AutoCloseable {
+  private final Engine engine;
+  private final BatchProgram program;
+  private final Memory memory;
+  private final Memory workspace;
+  private Region weights;
+  private Region next;
+  private Region gradient;
+  private Region momentum;
+
+  TestBatch(Engine engine, BatchSpec spec) {
+    this.engine = engine;
+    program = new MuonOptimizer(engine).program(spec);
+    long n = spec.floats();
+    memory = engine.allocate("test batch", 4 * n);
+    workspace = engine.allocate("test workspace", program.workspaceFloats());
+    weights = new Region(memory, 0, n);
+    next = new Region(memory, n, n);
+    gradient = new Region(memory, 2 * n, n);
+    momentum = spec.rule().hasMomentum() ? new Region(memory, 3 * n, n) : null;
+  }
+
+  static Rule rule(Solver solver, int msignSteps) {
+    int iterations = solver == Solver.ADMM ? 10 : 100;
+    return new Rule(solver, Precision.FLOAT32, msignSteps, 0, false, 0.01, 1e-6, 4, iterations);
+  }
+
+  static BatchSpec stiefel(int rows, int columns, Rule rule) {
+    return new BatchSpec(ManifoldKind.STIEFEL, 1, rows, columns, 1, rule);
+  }
+
+  TestBatch initialize(long seed) {
+    SplittableRandom seeds = new SplittableRandom(seed);
+    program.initialize(seeds.longs(program.spec().count()).toArray(), weights, workspace);
+    return this;
+  }
+
+  TestBatch weights(float[] values) {
+    write(weights, values);
+    return this;
+  }
+
+  float[] weights() {
+    return read(weights);
+  }
+
+  double[] project(float[] values) {
+    write(gradient, values);
+    return program.project(gradient, weights, workspace);
+  }
+
+  /** One step, committed. */
+  List<MatrixReport> step(float[] g, double learningRate, ReportDetail detail) {
+    double[] rates = new double[program.spec().count()];
+    Arrays.fill(rates, learningRate);
+    return step(g, rates, detail);
+  }
+
+  List<MatrixReport> step(float[] g, double[] learningRates, ReportDetail detail) {
+    write(gradient, g);
+    // What the workspace holds must not matter.
+    write(new Region(workspace, 0, workspace.floats()), nans(workspace.floats()));
+    List<MatrixReport> reports =
+        program
+            .step(
+                new StepBuffers(weights, next, gradient, momentum),
+                learningRates,
+                detail,
+                workspace)
+            .matrices();
+    Region old = weights;
+    weights = next;
+    next = old;
+    if (momentum != null) {
+      Region oldMomentum = momentum;
+      momentum = gradient;
+      gradient = oldMomentum;
+    }
+    return reports;
+  }
+
+  private static float[] nans(long floats) {
+    float[] values = new float[Math.toIntExact(floats)];
+    Arrays.fill(values, Float.NaN);
+    return values;
+  }
+
+  private void write(Region to, float[] values) {
+    ByteBuffer bytes =
+        ByteBuffer.allocate(values.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.asFloatBuffer().put(values);
+    engine.receive(to.memory(), to.offset(), ElementType.FLOAT32, bytes);
+  }
+
+  private float[] read(Region from) {
+    float[] values = new float[Math.toIntExact(from.floats())];
+    ByteBuffer bytes =
+        ByteBuffer.allocate(values.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    engine.send(from.memory(), from.offset(), ElementType.FLOAT32, bytes);
+    bytes.flip().order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(values);
+    return values;
+  }
+
+  /** Gaussian numbers times a scale. */
+  static float[] gaussian(int n, double scale, long seed) {
+    java.util.Random random = new java.util.Random(seed);
+    float[] values = new float[n];
+    for (int i = 0; i < n; i++) {
+      values[i] = (float) (scale * random.nextGaussian());
+    }
+    return values;
+  }
+
+  /** ‖x − y‖ / ‖y‖. */
+  static double relativeError(float[] x, float[] y) {
+    double difference = 0;
+    double norm = 0;
+    for (int i = 0; i < x.length; i++) {
+      difference += ((double) x[i] - y[i]) * ((double) x[i] - y[i]);
+      norm += (double) y[i] * y[i];
+    }
+    return Math.sqrt(difference / norm);
+  }
+
+  @Override
+  public void close() {
+    memory.close();
+    workspace.close();
+  }
+}
