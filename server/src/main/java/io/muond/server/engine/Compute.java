@@ -63,7 +63,7 @@ public interface Compute {
   /**
    * c ← α op(a) op(b) + β e + δ I, which the caller knows to be symmetric: about half the work,
    * both triangles written. {@code e} is symmetric, may be null (then β is not used), and may be an
-   * operand.
+   * operand or c. If a and b are the same, either one of them is transposed, or they are symmetric.
    */
   void symmetricProduct(
       double alpha,
@@ -127,7 +127,7 @@ public interface Compute {
    */
   void cholesky(double relative, double absolute, Matrices x);
 
-  /** x ← x R⁻¹, R upper triangular. */
+  /** x ← x R⁻¹, R upper triangular; r is overwritten. */
   void solveUpper(Matrices r, Matrices x);
 
   /**

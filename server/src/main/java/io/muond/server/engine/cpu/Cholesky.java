@@ -38,7 +38,7 @@ final class Cholesky {
         return;
       }
       // The factorisation overwrote the upper triangle only: the lower one still has X.
-      Tiles.mirror(x, 0, 0, n, 1);
+      Tiles.mirror(x, 0, new Products.Tile(0, 0, n, n), 1);
       shift *= GROWTH;
     }
     throw new IllegalStateException(

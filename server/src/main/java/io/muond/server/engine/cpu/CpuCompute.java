@@ -163,27 +163,36 @@ final class CpuCompute implements Compute {
       Precision precision) {
     Products.Prefill prefill = null;
     if (e != null || delta != 0) {
-      prefill = (k, from, to) -> prefill(beta, e, delta, c, k, from, to);
+      prefill = (k, tile) -> prefill(beta, e, delta, c, k, tile);
     }
     products.half(alpha, a, aT, b, bT, c, 1, prefill);
   }
 
-  /** Rows [from, to) up to the diagonal: c ← β e + δ I. */
+  /** The part of a tile up to the diagonal: c ← β e + δ I. */
   private static void prefill(
-      double beta, Matrices e, double delta, Matrices c, int k, int from, int to) {
-    float[] row = new float[to];
-    for (int i = from; i < to; i++) {
+      double beta, Matrices e, double delta, Matrices c, int k, Products.Tile tile) {
+    float[] row = new float[tile.width()];
+    for (int i = tile.row(); i < tile.row() + tile.height(); i++) {
+      int length = tile.onDiagonal() ? i - tile.col() + 1 : tile.width();
       if (e != null) {
-        memory(e).get(e.offset() + k * e.stride() + (long) i * e.ld(), row, 0, to);
+        memory(e).get(at(e, k, i, tile.col()), row, 0, length);
         float factor = (float) beta;
-        for (int j = 0; j < to; j++) {
+        for (int j = 0; j < length; j++) {
           row[j] *= factor;
         }
       }
-      row[i] += (float) delta;
-      memory(c).put(c.offset() + k * c.stride() + (long) i * c.ld(), row, 0, to);
-      row[i] = 0;
+      if (tile.onDiagonal()) {
+        row[length - 1] += (float) delta;
+      }
+      memory(c).put(at(c, k, i, tile.col()), row, 0, length);
+      if (e == null) {
+        row[length - 1] = 0;
+      }
     }
+  }
+
+  private static long at(Matrices x, int k, int i, int j) {
+    return x.offset() + k * x.stride() + (long) i * x.ld() + j;
   }
 
   @Override

@@ -62,14 +62,15 @@ final class Tiles {
   }
 
   /**
-   * Completes rows [from, to) of a matrix of which the elements left of and on the diagonal are
-   * known: element (j, i) ← sign · (i, j), and a diagonal of 0 where sign is −1.
+   * Completes a tile of which the elements left of and on the diagonal are known: element (j, i) ←
+   * sign · (i, j), and a diagonal of 0 where sign is −1.
    */
-  static void mirror(Matrices c, int k, int from, int to, int sign) {
-    for (int i = from; i < to; i += SIDE) {
-      int h = Math.min(SIDE, to - i);
-      for (int j = 0; j <= i; j += SIDE) {
-        mirrorTile(c, k, i, j, h, Math.min(SIDE, i + h - j), sign);
+  static void mirror(Matrices c, int k, Products.Tile tile, int sign) {
+    for (int i = tile.row(); i < tile.row() + tile.height(); i += SIDE) {
+      int h = Math.min(SIDE, tile.row() + tile.height() - i);
+      int end = tile.onDiagonal() ? i + h : tile.col() + tile.width();
+      for (int j = tile.col(); j < end; j += SIDE) {
+        mirrorTile(c, k, i, j, h, Math.min(SIDE, end - j), sign);
       }
     }
   }
