@@ -1,0 +1,145 @@
+package io.muond.client;
+
+import io.grpc.CallOptions;
+import io.grpc.ClientCall;
+import io.grpc.ManagedChannel;
+import io.grpc.MethodDescriptor;
+import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import io.grpc.netty.shaded.io.netty.channel.ChannelOption;
+import io.grpc.stub.ClientCalls;
+import io.muond.v1.StepServiceGrpc;
+import java.io.IOException;
+import java.util.Iterator;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+
+/** The channel to one server, and calls on it with retries. Owned by {@link MuondClient}. */
+final class Connection implements AutoCloseable {
+  private static final long KEEP_ALIVE_SECONDS = 10;
+  private static final int MAX_CONNECT_MILLIS = 20_000;
+
+  private final Settings settings;
+  private final ManagedChannel channel;
+  private final ScheduledExecutorService scheduler;
+  private final Retrier retrier;
+
+  Connection(Address address, Settings settings) {
+    this.settings = settings;
+    long connectMillis = Math.max(1, settings.reconnectTimeout().toMillis());
+    this.channel =
+        NettyChannelBuilder.forAddress(address.host(), address.port())
+            .usePlaintext()
+            // Repetitions are decided here, where it is known what is safe.
+            .disableRetry()
+            .maxInboundMessageSize(settings.maxMessageBytes())
+            .keepAliveTime(KEEP_ALIVE_SECONDS, TimeUnit.SECONDS)
+            .keepAliveTimeout(KEEP_ALIVE_SECONDS, TimeUnit.SECONDS)
+            .withOption(
+                ChannelOption.CONNECT_TIMEOUT_MILLIS,
+                (int) Math.min(connectMillis, MAX_CONNECT_MILLIS))
+            .build();
+    this.scheduler =
+        Executors.newSingleThreadScheduledExecutor(
+            task -> {
+              Thread thread = new Thread(task, "muond-client");
+              thread.setDaemon(true);
+              return thread;
+            });
+    this.retrier =
+        new Retrier(
+            scheduler,
+            settings.reconnectTimeout(),
+            channel::resetConnectBackoff,
+            address.toString());
+  }
+
+  Settings settings() {
+    return settings;
+  }
+
+  ScheduledExecutorService scheduler() {
+    return scheduler;
+  }
+
+  /** Runs a call that makes its own attempts. */
+  <T> CompletableFuture<T> retry(Retrier.Safety safety, Attempt.Call<T> call) {
+    return retrier.run(safety, call);
+  }
+
+  /** A call with one request and one answer. */
+  <Q, R> CompletableFuture<R> unary(
+      MethodDescriptor<Q, R> method, Q request, Retrier.Safety safety) {
+    return retrier.run(
+        safety,
+        attempt -> {
+          ClientCall<Q, R> call = newCall(method, deadline(attempt.trace(CallOptions.DEFAULT)));
+          Answer<R> answer = new Answer<>(call);
+          ClientCalls.asyncUnaryCall(call, request, answer);
+          return answer.future();
+        });
+  }
+
+  /** A call with a stream of requests, made anew for every attempt, and one answer. */
+  <Q, R> CompletableFuture<R> upload(
+      MethodDescriptor<Q, R> method, Supplier<Iterator<Q>> requests, Retrier.Safety safety) {
+    return retrier.run(
+        safety,
+        attempt -> {
+          ClientCall<Q, R> call = newCall(method, streaming(attempt.trace(CallOptions.DEFAULT)));
+          Upload<Q, R> upload = new Upload<>(call, requests.get());
+          ClientCalls.asyncClientStreamingCall(call, upload);
+          return upload.future();
+        });
+  }
+
+  /** A call with one request and a stream of answers that {@code reader} takes. */
+  <Q, R, T> CompletableFuture<T> download(
+      MethodDescriptor<Q, R> method, Q request, Supplier<Reader<R, T>> reader) {
+    return retrier.run(
+        Retrier.Safety.REPEATABLE,
+        attempt -> {
+          ClientCall<Q, R> call = newCall(method, attempt.trace(CallOptions.DEFAULT));
+          Download<R, T> download = new Download<>(call, reader.get());
+          ClientCalls.asyncServerStreamingCall(call, request, download);
+          return download.future();
+        });
+  }
+
+  /** Opens a Step call for {@code stream}, without repetitions. */
+  void openSteps(Attempt attempt, StepStream stream) {
+    ClientCalls.asyncBidiStreamingCall(
+        newCall(StepServiceGrpc.getStepMethod(), streaming(attempt.trace(CallOptions.DEFAULT))),
+        stream);
+  }
+
+  private <Q, R> ClientCall<Q, R> newCall(MethodDescriptor<Q, R> method, CallOptions options) {
+    return channel.newCall(method, options);
+  }
+
+  private CallOptions deadline(CallOptions options) {
+    return options.withDeadlineAfter(settings.deadline().toNanos(), TimeUnit.NANOSECONDS);
+  }
+
+  /** Lets a few chunks wait in the transport, so that it never idles while the next is read. */
+  private CallOptions streaming(CallOptions options) {
+    return options.withOnReadyThreshold(2 * settings.chunkSize());
+  }
+
+  @Override
+  public void close() {
+    scheduler.shutdownNow();
+    channel.shutdownNow();
+  }
+
+  /** Takes the messages of one stream. */
+  interface Reader<R, T> {
+    /** One message. */
+    void accept(R message) throws IOException;
+
+    /** The stream's result, once it has ended well. */
+    T finish();
+  }
+}

@@ -1,0 +1,49 @@
+package io.muond.client;
+
+import io.grpc.Status;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.function.BiConsumer;
+
+/** Waits for asynchronous calls. */
+final class Futures {
+  private Futures() {}
+
+  /**
+   * The future's value.
+   *
+   * @throws MuondException if it failed, or (CANCELLED) if the thread was interrupted, which
+   *     cancels the call
+   */
+  static <T> T await(CompletableFuture<T> future) {
+    try {
+      return future.get();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      future.cancel(true);
+      throw new MuondException(
+          Status.Code.CANCELLED, "", "interrupted while waiting for the server", Map.of(), e);
+    } catch (ExecutionException e) {
+      throw Errors.of(e);
+    }
+  }
+
+  /** Runs {@code action} when the future has its value or its failure; one of them is null. */
+  static <T> void whenDone(
+      CompletableFuture<T> future, BiConsumer<? super T, ? super Throwable> action) {
+    // The stage that this makes carries nothing that the future itself does not.
+    var unused = future.whenComplete(action);
+  }
+
+  /** Runs {@code action} when the future is cancelled. */
+  static void whenCancelled(CompletableFuture<?> future, Runnable action) {
+    whenDone(
+        future,
+        (value, failure) -> {
+          if (future.isCancelled()) {
+            action.run();
+          }
+        });
+  }
+}

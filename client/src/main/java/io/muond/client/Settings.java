@@ -1,0 +1,38 @@
+package io.muond.client;
+
+import java.time.Duration;
+
+/**
+ * How a client behaves.
+ *
+ * @param deadline for calls with one answer, per attempt
+ * @param reconnectTimeout how long a server may be gone before calls give up
+ * @param chunkSize bytes of data in one message
+ * @param maxMessageBytes the largest message accepted from the server
+ */
+record Settings(Duration deadline, Duration reconnectTimeout, int chunkSize, int maxMessageBytes) {
+  static final Settings DEFAULTS =
+      new Settings(Duration.ofMinutes(5), Duration.ofSeconds(10), 1 << 20, 64 << 20);
+
+  Settings {
+    if (deadline.isNegative() || deadline.isZero()) {
+      throw new IllegalArgumentException("deadline: %s (expected: > 0)".formatted(deadline));
+    }
+    if (reconnectTimeout.isNegative()) {
+      throw new IllegalArgumentException(
+          "reconnect timeout: %s (expected: >= 0)".formatted(reconnectTimeout));
+    }
+    if (chunkSize < Chunker.BLOCK
+        || chunkSize > Chunker.MAX_CHUNK
+        || chunkSize % Chunker.BLOCK != 0) {
+      throw new IllegalArgumentException(
+          "chunk size: %d bytes (expected: a multiple of %d up to %d)"
+              .formatted(chunkSize, Chunker.BLOCK, Chunker.MAX_CHUNK));
+    }
+    if (maxMessageBytes < 2 * Chunker.MAX_CHUNK) {
+      throw new IllegalArgumentException(
+          "max message: %d bytes (expected: >= %d)"
+              .formatted(maxMessageBytes, 2 * Chunker.MAX_CHUNK));
+    }
+  }
+}

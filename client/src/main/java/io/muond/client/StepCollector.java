@@ -1,0 +1,46 @@
+package io.muond.client;
+
+import io.grpc.Status;
+import io.muond.v1.StepReport;
+import io.muond.v1.TensorChunk;
+
+/** Gathers the answer to one step: a report, then as many bytes of weights as were asked for. */
+final class StepCollector {
+  private final long expectedBytes;
+  private final WeightsCollector weights = new WeightsCollector();
+  private StepReport report;
+  private long received;
+
+  StepCollector(long expectedBytes) {
+    this.expectedBytes = expectedBytes;
+  }
+
+  void report(StepReport message) {
+    if (report != null) {
+      throw Errors.of(Status.Code.INTERNAL, "the server sent two reports for one step");
+    }
+    report = message;
+  }
+
+  void chunk(TensorChunk chunk) {
+    if (report == null) {
+      throw Errors.of(Status.Code.INTERNAL, "the server sent weights before the step's report");
+    }
+    received += chunk.getData().size();
+    weights.accept(chunk);
+  }
+
+  boolean complete() {
+    return report != null && received >= expectedBytes;
+  }
+
+  StepResult result() {
+    if (!complete()) {
+      throw Errors.of(
+          Status.Code.DATA_LOSS,
+          "the step's answer ended after %d bytes of weights (expected: %d)"
+              .formatted(received, expectedBytes));
+    }
+    return new StepResult(report, weights.tensors());
+  }
+}

@@ -1,0 +1,21 @@
+package io.muond.client;
+
+import static java.util.Objects.requireNonNull;
+
+import io.muond.v1.StepReport;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * What a step did.
+ *
+ * @param report the server's report
+ * @param weights the new weights by parameter; empty unless they were asked for
+ */
+public record StepResult(StepReport report, Map<String, Tensor> weights) {
+  public StepResult {
+    requireNonNull(report, "report is null");
+    weights = Collections.unmodifiableMap(new LinkedHashMap<>(weights));
+  }
+}

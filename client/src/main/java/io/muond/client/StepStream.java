@@ -1,0 +1,163 @@
+package io.muond.client;
+
+import io.grpc.Status;
+import io.grpc.stub.ClientCallStreamObserver;
+import io.grpc.stub.ClientResponseObserver;
+import io.muond.v1.StepRequest;
+import io.muond.v1.StepResponse;
+import java.io.UncheckedIOException;
+import java.util.Iterator;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * One Step call over which steps follow each other, one at a time. When it ends, for whatever
+ * reason, it is done with: the next step needs another.
+ */
+final class StepStream implements ClientResponseObserver<StepRequest, StepResponse> {
+  private ClientCallStreamObserver<StepRequest> call;
+  private Iterator<StepRequest> outgoing;
+  private StepCollector collector;
+  private CompletableFuture<StepResult> answer;
+  private boolean ended;
+
+  @Override
+  public void beforeStart(ClientCallStreamObserver<StepRequest> stream) {
+    call = stream;
+    stream.setOnReadyHandler(this::send);
+  }
+
+  /** Sends a step; the one before must have been answered. */
+  CompletableFuture<StepResult> step(Iterator<StepRequest> requests, StepCollector into) {
+    CompletableFuture<StepResult> future = new CompletableFuture<>();
+    synchronized (this) {
+      // A step that is being cancelled takes the stream with it.
+      if (ended || answer != null) {
+        return CompletableFuture.failedFuture(
+            Errors.of(Status.Code.UNAVAILABLE, "the stream of steps has ended"));
+      }
+      outgoing = requests;
+      collector = into;
+      answer = future;
+    }
+    Futures.whenCancelled(future, () -> cancel(future));
+    send();
+    return future;
+  }
+
+  private void cancel(CompletableFuture<StepResult> step) {
+    synchronized (this) {
+      if (answer != step) {
+        return;
+      }
+      markEnded();
+    }
+    call.cancel("cancelled by the caller", null);
+  }
+
+  /** Whether no further step can be sent. */
+  synchronized boolean ended() {
+    return ended;
+  }
+
+  /** Ends the call: quietly if it is idle, otherwise the step in flight fails. */
+  void close() {
+    CompletableFuture<StepResult> open = end();
+    if (open == null) {
+      call.onCompleted();
+    } else {
+      call.cancel("the model's handle was closed", null);
+      open.completeExceptionally(
+          Errors.of(Status.Code.CANCELLED, "the model's handle was closed during a step"));
+    }
+  }
+
+  private void send() {
+    try {
+      sendReady();
+    } catch (UncheckedIOException e) {
+      fail(
+          Errors.local(
+              "cannot read what is to be sent: " + e.getCause().getMessage(), e.getCause()));
+    }
+  }
+
+  private synchronized void sendReady() {
+    if (ended || outgoing == null) {
+      return;
+    }
+    while (outgoing.hasNext() && call.isReady()) {
+      call.onNext(outgoing.next());
+    }
+    if (!outgoing.hasNext()) {
+      outgoing = null;
+    }
+  }
+
+  @Override
+  public void onNext(StepResponse message) {
+    try {
+      CompletableFuture<StepResult> done = take(message);
+      if (done != null) {
+        done.complete(collector.result());
+      }
+    } catch (MuondException e) {
+      fail(e);
+    }
+  }
+
+  /** The step's future if this message completes it. */
+  private synchronized CompletableFuture<StepResult> take(StepResponse message) {
+    if (answer == null) {
+      throw Errors.of(Status.Code.INTERNAL, "the server answered a step that was not sent");
+    }
+    if (message.hasReport()) {
+      collector.report(message.getReport());
+    } else {
+      collector.chunk(message.getChunk());
+    }
+    if (!collector.complete()) {
+      return null;
+    }
+    CompletableFuture<StepResult> done = answer;
+    answer = null;
+    return done;
+  }
+
+  @Override
+  public void onError(Throwable failure) {
+    CompletableFuture<StepResult> open = end();
+    if (open != null) {
+      open.completeExceptionally(Errors.of(failure));
+    }
+  }
+
+  @Override
+  public void onCompleted() {
+    CompletableFuture<StepResult> open = end();
+    if (open != null) {
+      open.completeExceptionally(
+          Errors.of(Status.Code.UNAVAILABLE, "the server ended the stream of steps"));
+    }
+  }
+
+  private void fail(MuondException failure) {
+    CompletableFuture<StepResult> open = end();
+    call.cancel(failure.getMessage(), failure);
+    if (open != null) {
+      open.completeExceptionally(failure);
+    }
+  }
+
+  /** Ends the stream; the future of the step in flight, or null. */
+  private synchronized CompletableFuture<StepResult> end() {
+    CompletableFuture<StepResult> open = answer;
+    markEnded();
+    return open;
+  }
+
+  private synchronized void markEnded() {
+    ended = true;
+    answer = null;
+    outgoing = null;
+  }
+}
