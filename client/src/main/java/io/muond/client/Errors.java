@@ -28,7 +28,17 @@ final class Errors {
     }
     Status status = Status.fromThrowable(cause);
     return new MuondException(
-        status.getCode(), reason(cause), message(status, cause), metadata(cause), cause);
+        code(status), reason(cause), message(status, cause), metadata(cause), cause);
+  }
+
+  /**
+   * A server that is stopped resets its streams, which reads as CANCELLED although nobody here
+   * cancelled anything; what fails here has a cause.
+   */
+  private static Status.Code code(Status status) {
+    return status.getCode() == Status.Code.CANCELLED && status.getCause() == null
+        ? Status.Code.UNAVAILABLE
+        : status.getCode();
   }
 
   /** A failure found by the client itself. */

@@ -4,11 +4,13 @@ import static java.util.Objects.requireNonNull;
 
 import io.muond.v1.Model;
 import io.muond.v1.ModelServiceGrpc;
+import io.muond.v1.OpenStepRequest;
 import io.muond.v1.Parameter;
 import io.muond.v1.ReadWeightsRequest;
 import io.muond.v1.SetWorkersResponse;
 import io.muond.v1.StepHeader;
 import io.muond.v1.StepRequest;
+import io.muond.v1.StepServiceGrpc;
 import io.muond.v1.WeightsHeader;
 import io.muond.v1.WriteWeightsRequest;
 import io.muond.v1.WriteWeightsResponse;
@@ -124,7 +126,7 @@ public final class ModelHandle implements AutoCloseable {
       Map<String, ? extends TensorData> gradients, StepOptions options) {
     requireNonNull(gradients, "gradients is null");
     StepHeader header = begin();
-    long bytes = options.returnWeights().map(this::weightBytes).orElse(0L);
+    long bytes = answerBytes(options);
     Supplier<Iterator<StepRequest>> requests =
         () -> new StepRequests(header, chunker(gradients), options.toProto());
     CompletableFuture<StepResult> step =
@@ -144,6 +146,15 @@ public final class ModelHandle implements AutoCloseable {
           }
         });
     return result;
+  }
+
+  /** Opens the next step, to be filled with gradients as they come and then committed. */
+  public OpenStep openStep() {
+    StepHeader header = header();
+    OpenStepRequest request = OpenStepRequest.newBuilder().setHeader(header).build();
+    Futures.await(
+        connection.unary(StepServiceGrpc.getOpenStepMethod(), request, Retrier.Safety.REPEATABLE));
+    return new OpenStep(connection, header, this::answerBytes, this::committed);
   }
 
   /**
@@ -254,6 +265,10 @@ public final class ModelHandle implements AutoCloseable {
           "model %s: step %d is still running".formatted(name, nextStep));
     }
     stepping = true;
+    return header();
+  }
+
+  private synchronized StepHeader header() {
     StepHeader.Builder header =
         StepHeader.newBuilder()
             .setModel(name)
@@ -272,8 +287,12 @@ public final class ModelHandle implements AutoCloseable {
   private synchronized void finish(StepResult result) {
     stepping = false;
     if (result != null) {
-      nextStep = result.report().getStep() + 1;
+      committed(result);
     }
+  }
+
+  private synchronized void committed(StepResult result) {
+    nextStep = result.report().getStep() + 1;
   }
 
   private synchronized StepStream stream(Attempt attempt) {
@@ -290,12 +309,16 @@ public final class ModelHandle implements AutoCloseable {
     return new Chunker(tensors, connection.settings().chunkSize());
   }
 
-  private long weightBytes(io.muond.v1.DataType type) {
+  /** Bytes of weights that come back. */
+  private long answerBytes(StepOptions options) {
+    if (options.returnWeights().isEmpty()) {
+      return 0;
+    }
     long elements = 0;
     for (Parameter parameter : parameters()) {
       elements += DataTypes.elements(parameter.getShapeList().stream().mapToLong(s -> s).toArray());
     }
-    return elements * DataTypes.bytes(type);
+    return elements * DataTypes.bytes(options.returnWeights().get());
   }
 
   /** The messages of an upload of weights. */

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Locale;
 import java.util.function.LongSupplier;
 
@@ -24,7 +25,7 @@ import java.util.function.LongSupplier;
  */
 public final class Progress implements AutoCloseable {
   private static final long REDRAW_NANOS = 100_000_000L;
-  private static final long LOG_NANOS = 500_000_000L;
+  private static final Duration LOG_INTERVAL = Duration.ofMillis(500);
   private static final int BAR = 24;
 
   private final String title;
@@ -32,6 +33,7 @@ public final class Progress implements AutoCloseable {
   private final String unit;
   private final PrintStream out;
   private final boolean terminal;
+  private final long logNanos;
   private final LongSupplier clock;
   private final long start;
   private long lastLine;
@@ -42,7 +44,23 @@ public final class Progress implements AutoCloseable {
 
   /** Of a task of {@code total} units (like "steps", "MB"), on stderr. */
   public Progress(String title, long total, String unit) {
-    this(title, total, unit, System.err, stderrIsTerminal(), System::nanoTime);
+    this(title, total, unit, System.err, stderrIsTerminal(), LOG_INTERVAL);
+  }
+
+  /**
+   * Of a task of {@code total} units, on {@code out}.
+   *
+   * @param terminal whether lines can be redrawn there
+   * @param logInterval the shortest time between plain lines; a shorter task prints none
+   */
+  public Progress(
+      String title,
+      long total,
+      String unit,
+      PrintStream out,
+      boolean terminal,
+      Duration logInterval) {
+    this(title, total, unit, out, terminal, logInterval, System::nanoTime);
   }
 
   Progress(
@@ -51,12 +69,14 @@ public final class Progress implements AutoCloseable {
       String unit,
       PrintStream out,
       boolean terminal,
+      Duration logInterval,
       LongSupplier clock) {
     this.title = requireNonNull(title, "title is null");
     this.total = Math.max(total, 1);
     this.unit = requireNonNull(unit, "unit is null");
     this.out = requireNonNull(out, "out is null");
     this.terminal = terminal;
+    this.logNanos = logInterval.toNanos();
     this.clock = clock;
     this.start = clock.getAsLong();
     this.lastLine = start;
@@ -82,7 +102,7 @@ public final class Progress implements AutoCloseable {
     }
   }
 
-  /** Shows the last state and ends the line. */
+  /** Ends the line. In a log, a task that was not finished ends without a word. */
   @Override
   public void close() {
     if (closed) {
@@ -93,7 +113,7 @@ public final class Progress implements AutoCloseable {
     if (terminal) {
       redraw(now);
       out.println();
-    } else {
+    } else if (done >= total && now - start >= logNanos) {
       out.println(plain(now));
     }
     out.flush();
@@ -101,7 +121,7 @@ public final class Progress implements AutoCloseable {
 
   private void log(long now) {
     long tenth = fraction(10);
-    if (tenth > loggedTenth && tenth < 10 && now - lastLine >= LOG_NANOS) {
+    if (tenth > loggedTenth && tenth < 10 && now - lastLine >= logNanos) {
       loggedTenth = tenth;
       lastLine = now;
       out.println(plain(now));
@@ -143,7 +163,7 @@ public final class Progress implements AutoCloseable {
   }
 
   /** Whether stderr goes to a terminal; known only where there is /proc, elsewhere assumed not. */
-  static boolean stderrIsTerminal() {
+  public static boolean stderrIsTerminal() {
     Path stderr = Path.of("/proc/self/fd/2");
     if (Files.isSymbolicLink(stderr)) {
       try {
