@@ -1,0 +1,38 @@
+package io.muond.client.cli;
+
+import com.google.gson.JsonObject;
+import io.muond.client.MuondClient;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** {@code muond checkpoint delete}. */
+@Command(name = "delete", description = "Removes a checkpoint.")
+final class CheckpointDeleteCommand extends ServerCommand {
+  @Option(
+      names = "--model",
+      required = true,
+      paramLabel = "NAME",
+      description = "The model's name.")
+  private String model;
+
+  @Option(
+      names = "--checkpoint",
+      required = true,
+      paramLabel = "ID",
+      description = "The checkpoint.")
+  private String checkpoint;
+
+  @Override
+  void run(MuondClient client) {
+    long freed = client.deleteCheckpoint(model, checkpoint).getFreedBytes();
+    if (json()) {
+      JsonObject json = new JsonObject();
+      json.addProperty("model", model);
+      json.addProperty("checkpoint", checkpoint);
+      json.addProperty("freed_bytes", freed);
+      console().out().println(Json.text(json));
+    } else {
+      console().out().printf("deleted %s of %s, %d bytes freed%n", checkpoint, model, freed);
+    }
+  }
+}

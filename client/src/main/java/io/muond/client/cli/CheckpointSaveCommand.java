@@ -1,0 +1,34 @@
+package io.muond.client.cli;
+
+import io.muond.client.MuondClient;
+import io.muond.v1.Checkpoint;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** {@code muond checkpoint save}. */
+@Command(name = "save", description = "Writes a checkpoint of a model's last step.")
+final class CheckpointSaveCommand extends ServerCommand {
+  @Option(
+      names = "--model",
+      required = true,
+      paramLabel = "NAME",
+      description = "The model's name.")
+  private String model;
+
+  @Override
+  void run(MuondClient client) {
+    Checkpoint checkpoint = client.saveCheckpoint(model);
+    if (json()) {
+      console().out().println(Json.text(Json.checkpoint(checkpoint)));
+    } else {
+      console()
+          .out()
+          .printf(
+              "saved %s of %s at step %d, %d bytes%n",
+              checkpoint.getCheckpoint(),
+              checkpoint.getModel(),
+              checkpoint.getStep(),
+              checkpoint.getSizeBytes());
+    }
+  }
+}

@@ -1,0 +1,76 @@
+package io.muond.client.cli;
+
+import io.muond.v1.Manifold;
+import io.muond.v1.Precision;
+import io.muond.v1.Solver;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * The words that an option takes, and what they mean.
+ *
+ * @param option the option's name
+ * @param values the meaning of each word, in the order in which they are told
+ */
+record Choices<T extends Enum<T>>(String option, Map<String, T> values) {
+  static final Choices<Solver> SOLVER =
+      of(
+          "--solver",
+          "SOLVER_",
+          Solver.SOLVER_EXACT,
+          Solver.SOLVER_PROJECTED,
+          Solver.SOLVER_DUAL_ASCENT,
+          Solver.SOLVER_ADMM);
+
+  static final Choices<Precision> PRECISION =
+      of(
+          "--precision",
+          "PRECISION_",
+          Precision.PRECISION_FLOAT32,
+          Precision.PRECISION_TF32,
+          Precision.PRECISION_FLOAT16,
+          Precision.PRECISION_BFLOAT16);
+
+  static final Choices<Manifold> MANIFOLD =
+      of(
+          "--manifold",
+          "MANIFOLD_",
+          Manifold.MANIFOLD_STIEFEL,
+          Manifold.MANIFOLD_SPHERE,
+          Manifold.MANIFOLD_OBLIQUE);
+
+  @SafeVarargs
+  private static <T extends Enum<T>> Choices<T> of(String option, String prefix, T... constants) {
+    Map<String, T> values = new LinkedHashMap<>();
+    for (T constant : constants) {
+      String word = constant.name().substring(prefix.length()).toLowerCase(Locale.ROOT);
+      values.put(word.replace('_', '-'), constant);
+    }
+    return new Choices<>(option, values);
+  }
+
+  /**
+   * What a word means.
+   *
+   * @throws IllegalArgumentException if it is none of the choices
+   */
+  T parse(String word) {
+    T value = values.get(word);
+    if (value == null) {
+      throw new IllegalArgumentException(
+          "%s: %s (expected one of %s)"
+              .formatted(option, word, String.join(", ", values.keySet())));
+    }
+    return value;
+  }
+
+  /** The word for a value; the constant's name where there is none. */
+  String name(T value) {
+    return values.entrySet().stream()
+        .filter(entry -> entry.getValue() == value)
+        .map(Map.Entry::getKey)
+        .findFirst()
+        .orElse(value.name());
+  }
+}

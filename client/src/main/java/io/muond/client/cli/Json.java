@@ -1,0 +1,111 @@
+package io.muond.client.cli;
+
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonNull;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
+import com.google.protobuf.Timestamp;
+import io.muond.v1.Checkpoint;
+import io.muond.v1.Model;
+import io.muond.v1.Parameter;
+import io.muond.v1.Plan;
+import io.muond.v1.PlannedAtom;
+import java.time.Instant;
+import java.util.List;
+
+/** The JSON that commands print. Numbers that are absent or not finite are null. */
+final class Json {
+  private static final Gson GSON =
+      new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().serializeNulls().create();
+
+  private Json() {}
+
+  static String text(JsonElement element) {
+    return GSON.toJson(element);
+  }
+
+  static JsonElement number(double value) {
+    return Double.isFinite(value) ? new JsonPrimitive(value) : JsonNull.INSTANCE;
+  }
+
+  static JsonArray numbers(List<Long> values) {
+    JsonArray array = new JsonArray();
+    values.forEach(array::add);
+    return array;
+  }
+
+  static JsonElement time(Timestamp time) {
+    return new JsonPrimitive(instant(time).toString());
+  }
+
+  static Instant instant(Timestamp time) {
+    return Instant.ofEpochSecond(time.getSeconds(), time.getNanos());
+  }
+
+  static JsonObject model(Model model) {
+    JsonObject json = new JsonObject();
+    json.addProperty("name", model.getName());
+    json.addProperty("incarnation", model.getIncarnation());
+    json.addProperty("committed_step", model.getCommittedStep());
+    json.addProperty("durable_step", model.hasDurableStep() ? model.getDurableStep() : null);
+    json.addProperty("ready", model.getReady());
+    json.addProperty("open_step", model.hasOpenStep() ? model.getOpenStep() : null);
+    json.addProperty("total_bytes", model.getMemory().getTotalBytes());
+    json.addProperty(
+        "lease_seconds", model.hasLeaseTtl() ? model.getLeaseTtl().getSeconds() : null);
+    json.add("create_time", time(model.getCreateTime()));
+    JsonArray workers = new JsonArray();
+    model.getWorkersList().forEach(workers::add);
+    json.add("workers", workers);
+    JsonArray parameters = new JsonArray();
+    model.getParametersList().forEach(parameter -> parameters.add(parameter(parameter)));
+    json.add("parameters", parameters);
+    return json;
+  }
+
+  private static JsonObject parameter(Parameter parameter) {
+    JsonObject json = new JsonObject();
+    json.addProperty("name", parameter.getName());
+    json.add("shape", numbers(parameter.getShapeList()));
+    json.addProperty("manifold", Choices.MANIFOLD.name(parameter.getManifold()));
+    json.add("radius", number(parameter.getRadius()));
+    json.addProperty("solver", Choices.SOLVER.name(parameter.getRule().getSolver()));
+    json.addProperty("precision", Choices.PRECISION.name(parameter.getRule().getPrecision()));
+    json.addProperty("msign_steps", parameter.getRule().getMsignSteps());
+    json.add("momentum", number(parameter.getRule().getMomentum()));
+    json.addProperty("group", parameter.getGroup());
+    json.add("learning_rate_multiplier", number(parameter.getLearningRateMultiplier()));
+    return json;
+  }
+
+  static JsonObject checkpoint(Checkpoint checkpoint) {
+    JsonObject json = new JsonObject();
+    json.addProperty("checkpoint", checkpoint.getCheckpoint());
+    json.addProperty("model", checkpoint.getModel());
+    json.addProperty("step", checkpoint.getStep());
+    json.addProperty("incarnation", checkpoint.getIncarnation());
+    json.add("create_time", time(checkpoint.getCreateTime()));
+    json.addProperty("size_bytes", checkpoint.getSizeBytes());
+    return json;
+  }
+
+  static JsonObject plan(Plan plan) {
+    JsonObject json = new JsonObject();
+    JsonArray atoms = new JsonArray();
+    for (PlannedAtom atom : plan.getAtomsList()) {
+      JsonObject entry = new JsonObject();
+      entry.addProperty("name", atom.getName());
+      entry.add("mass", number(atom.getMass()));
+      entry.add("sensitivity", number(atom.getSensitivity()));
+      entry.add("learning_rate_multiplier", number(atom.getLearningRateMultiplier()));
+      atoms.add(entry);
+    }
+    json.add("atoms", atoms);
+    json.add("mass", number(plan.getMass()));
+    json.add("sensitivity", number(plan.getSensitivity()));
+    return json;
+  }
+}

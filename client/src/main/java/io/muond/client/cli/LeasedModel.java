@@ -1,0 +1,88 @@
+package io.muond.client.cli;
+
+import com.google.protobuf.Duration;
+import io.grpc.Status;
+import io.muond.client.ModelHandle;
+import io.muond.client.MuondClient;
+import io.muond.client.MuondException;
+import io.muond.v1.CreateModelRequest;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.BiFunction;
+
+/** A model that a command works on and that goes with it, also when the command is interrupted. */
+final class LeasedModel implements AutoCloseable {
+  private static final Duration LEASE = Duration.newBuilder().setSeconds(30).build();
+  private static final long DELETE_SECONDS = 3;
+
+  private final MuondClient client;
+  private final ModelHandle handle;
+  private final Thread hook;
+
+  private LeasedModel(MuondClient client, ModelHandle handle, Console console) {
+    this.client = client;
+    this.handle = handle;
+    this.hook =
+        new Thread(
+            () -> {
+              console.stopping().set(true);
+              delete();
+            },
+            "delete-leased-model");
+    Runtime.getRuntime().addShutdownHook(hook);
+  }
+
+  /** Creates it by the request that {@code request} makes of its name and its lease. */
+  static LeasedModel create(
+      MuondClient client,
+      BiFunction<String, Duration, CreateModelRequest> request,
+      Console console) {
+    String name = "muond-cli-" + UUID.randomUUID();
+    return new LeasedModel(client, client.createModel(request.apply(name, LEASE)), console);
+  }
+
+  ModelHandle handle() {
+    return handle;
+  }
+
+  /** Deletes the model. */
+  @Override
+  public void close() {
+    try {
+      Runtime.getRuntime().removeShutdownHook(hook);
+    } catch (IllegalStateException e) {
+      // The process is ending: the hook deletes the model.
+      return;
+    }
+    delete();
+  }
+
+  private void delete() {
+    handle.close();
+    CompletableFuture<?> deletion = client.deleteModelAsync(handle.name(), false);
+    try {
+      deletion.get(DELETE_SECONDS, TimeUnit.SECONDS);
+    } catch (TimeoutException | ExecutionException e) {
+      deletion.cancel(true);
+      throw notDeleted(e.getCause() == null ? e : e.getCause());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw notDeleted(e);
+    }
+  }
+
+  private MuondException notDeleted(Throwable cause) {
+    return new MuondException(
+        Status.Code.UNAVAILABLE,
+        "",
+        "could not delete the leased model %s, which expires by itself: %s"
+            .formatted(
+                handle.name(), cause.getMessage() == null ? "no answer" : cause.getMessage()),
+        Map.of(),
+        cause);
+  }
+}

@@ -1,0 +1,81 @@
+package io.muond.client.cli;
+
+import io.muond.client.Progress;
+import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.logging.Level;
+import java.util.logging.LogManager;
+import java.util.logging.Logger;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/** The entry point of the command line. */
+@Command(
+    name = "muond",
+    description = "Steps weights on a muond server.",
+    mixinStandardHelpOptions = true,
+    versionProvider = Version.class,
+    subcommands = {
+      StepCommand.class,
+      PlanCommand.class,
+      ModelCommand.class,
+      WeightsCommand.class,
+      CheckpointCommand.class,
+      StatusCommand.class,
+      BenchCommand.class
+    })
+public final class Main implements Runnable {
+  private final Console console;
+
+  @Spec private CommandSpec spec;
+
+  private Main(Console console) {
+    this.console = console;
+  }
+
+  /** Runs a command and exits with its status. */
+  public static void main(String[] args) {
+    Console console = new Console(System.out, System.err, Progress.stderrIsTerminal());
+    System.exit(run(args, console));
+  }
+
+  /**
+   * Runs a command.
+   *
+   * @return 0 on success; 1 after an error, which is one line on {@code err}
+   */
+  public static int run(String[] args, PrintStream out, PrintStream err) {
+    return run(args, new Console(out, err, false));
+  }
+
+  private static int run(String[] args, Console console) {
+    silenceLogging();
+    ErrorLine errors = new ErrorLine(console);
+    return new CommandLine(new Main(console))
+        .setOut(new PrintWriter(console.out(), true, StandardCharsets.UTF_8))
+        .setErr(new PrintWriter(console.err(), true, StandardCharsets.UTF_8))
+        .setParameterExceptionHandler(errors)
+        .setExecutionExceptionHandler(errors)
+        .execute(args);
+  }
+
+  /** The transport logs what it also reports as a status; one line of it is enough. */
+  private static void silenceLogging() {
+    Logger root = LogManager.getLogManager().getLogger("");
+    if (root != null) {
+      root.setLevel(Level.OFF);
+    }
+  }
+
+  static Console console(CommandSpec spec) {
+    return ((Main) spec.root().userObject()).console;
+  }
+
+  @Override
+  public void run() {
+    throw Group.missing(spec);
+  }
+}

@@ -1,0 +1,30 @@
+package io.muond.client.cli;
+
+import com.google.gson.JsonObject;
+import io.muond.client.MuondClient;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code muond model delete}. */
+@Command(name = "delete", description = "Deletes a model and its checkpoints.")
+final class ModelDeleteCommand extends ServerCommand {
+  @Parameters(paramLabel = "NAME", description = "The model's name.")
+  private String name;
+
+  @Option(names = "--keep-checkpoints", description = "Keep the model's checkpoints.")
+  private boolean keepCheckpoints;
+
+  @Override
+  void run(MuondClient client) {
+    long freed = client.deleteModel(name, keepCheckpoints).getFreedBytes();
+    if (json()) {
+      JsonObject json = new JsonObject();
+      json.addProperty("model", name);
+      json.addProperty("freed_bytes", freed);
+      console().out().println(Json.text(json));
+    } else {
+      console().out().printf("deleted %s, %d bytes freed%n", name, freed);
+    }
+  }
+}

@@ -1,0 +1,43 @@
+package io.muond.client.cli;
+
+import io.muond.client.MuondClient;
+import io.muond.v1.Model;
+import io.muond.v1.Parameter;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Parameters;
+
+/** {@code muond model get}. */
+@Command(name = "get", description = "Describes a model.")
+final class ModelGetCommand extends ServerCommand {
+  @Parameters(paramLabel = "NAME", description = "The model's name.")
+  private String name;
+
+  @Override
+  void run(MuondClient client) {
+    Model model = client.getModel(name);
+    if (json()) {
+      console().out().println(Json.text(Json.model(model)));
+      return;
+    }
+    console()
+        .out()
+        .printf(
+            "%s, incarnation %s, step %d, %s, %d bytes%n",
+            model.getName(),
+            model.getIncarnation(),
+            model.getCommittedStep(),
+            model.getReady() ? "ready" : "awaiting weights",
+            model.getMemory().getTotalBytes());
+    Table table = new Table("parameter", "shape", "manifold", "radius", "solver", "momentum");
+    for (Parameter parameter : model.getParametersList()) {
+      table.row(
+          parameter.getName(),
+          parameter.getShapeList(),
+          Choices.MANIFOLD.name(parameter.getManifold()),
+          parameter.getRadius(),
+          Choices.SOLVER.name(parameter.getRule().getSolver()),
+          parameter.getRule().getMomentum());
+    }
+    console().out().print(table);
+  }
+}

@@ -1,0 +1,143 @@
+package io.muond.client.cli;
+
+import com.google.gson.JsonObject;
+import io.muond.client.ModelHandle;
+import io.muond.client.MuondClient;
+import io.muond.client.StepOptions;
+import io.muond.v1.ReportDetail;
+import io.muond.v1.StepReport;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Collection;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code muond step}: weights and gradients from files, stepped on the server. */
+@Command(
+    name = "step",
+    description = {
+      "Applies steps to the weights in a safetensors file, with the same gradients for each.",
+      "Without --model it works on a leased model, which it deletes at the end."
+    })
+final class StepCommand extends ServerCommand {
+  @Option(
+      names = "--weights",
+      required = true,
+      paramLabel = "W.safetensors",
+      description = "The weights: each tensor becomes a parameter.")
+  private Path weights;
+
+  @Option(
+      names = "--gradients",
+      required = true,
+      paramLabel = "G.safetensors",
+      description = "The gradients: a tensor of the same name and shape for each weight.")
+  private Path gradients;
+
+  @Option(
+      names = "--learning-rate",
+      required = true,
+      paramLabel = "RATE",
+      description = "How far a weight of radius 1 moves in its norm.")
+  private double learningRate;
+
+  @Option(names = "--steps", paramLabel = "N", description = "How many steps. Default: 1.")
+  private Long steps;
+
+  @Option(
+      names = "--until-step",
+      paramLabel = "K",
+      description = "Step until the model has committed step K.")
+  private Long untilStep;
+
+  @Option(
+      names = "--model",
+      paramLabel = "NAME",
+      description = "Create this model, or continue it if it exists, and keep it.")
+  private String model;
+
+  @Option(
+      names = "--out",
+      required = true,
+      paramLabel = "W2.safetensors",
+      description = "Where the new weights go, as float32.")
+  private Path out;
+
+  @Option(
+      names = "--report",
+      paramLabel = "R.json",
+      description = "Where a report of every step goes. Has optima computed, which takes long.")
+  private Path report;
+
+  @Mixin private ModelArguments arguments = new ModelArguments();
+
+  @Override
+  void check() {
+    arguments.check();
+    OutputFile.check("--out", out);
+    if (report != null) {
+      OutputFile.check("--report", report);
+    }
+    if (steps != null && untilStep != null) {
+      throw new IllegalArgumentException(
+          "--until-step: %d (expected: not together with --steps)".formatted(untilStep));
+    }
+    requirePositive("--steps", steps);
+    requirePositive("--until-step", untilStep);
+  }
+
+  private static void requirePositive(String option, Long value) {
+    if (value != null && value < 1) {
+      throw new IllegalArgumentException("%s: %d (expected: >= 1)".formatted(option, value));
+    }
+  }
+
+  @Override
+  void run(MuondClient client) throws IOException {
+    try (TensorFile from = TensorFile.open(weights);
+        TensorFile by = TensorFile.open(gradients)) {
+      Matching.require(from, by);
+      StepModels models = new StepModels(client, arguments, from.tensors(), console());
+      if (model == null) {
+        try (LeasedModel leased = LeasedModel.create(client, models::createLeased, console())) {
+          models.upload(leased.handle());
+          step(leased.handle(), by);
+        }
+      } else {
+        try (ModelHandle handle = models.openOrCreate(model)) {
+          step(handle, by);
+        }
+      }
+    }
+  }
+
+  private void step(ModelHandle handle, TensorFile by) throws IOException {
+    long target =
+        untilStep != null
+            ? untilStep
+            : Math.addExact(handle.nextStep() - 1, steps == null ? 1 : steps);
+    ReportDetail detail =
+        report == null ? ReportDetail.REPORT_DETAIL_BASIC : ReportDetail.REPORT_DETAIL_OPTIMUM;
+    StepOptions options = StepOptions.learningRate(learningRate).withReportDetail(detail);
+    Collection<StepReport> reports =
+        new StepLoop(handle, by.tensors(), options, report != null, console()).run(target);
+    WeightsFile.write(handle, out, console());
+    if (report != null) {
+      ReportFile.write(report, reports);
+    }
+    summarize(handle.nextStep() - 1);
+  }
+
+  private void summarize(long step) {
+    if (json()) {
+      JsonObject summary = new JsonObject();
+      summary.addProperty("model", model);
+      summary.addProperty("step", step);
+      summary.addProperty("out", out.toString());
+      console().out().println(Json.text(summary));
+    } else {
+      console().out().printf("step %d, weights in %s%n", step, out);
+    }
+  }
+}

@@ -1,0 +1,67 @@
+package io.muond.client.cli;
+
+import com.google.protobuf.Duration;
+import io.muond.client.ModelHandle;
+import io.muond.client.MuondClient;
+import io.muond.client.MuondException;
+import io.muond.client.Progress;
+import io.muond.client.TensorData;
+import io.muond.v1.CreateModelRequest;
+import io.muond.v1.ErrorReason;
+import java.util.Map;
+
+/** Makes the models that {@code muond step} works on. */
+final class StepModels {
+  private final MuondClient client;
+  private final ModelArguments arguments;
+  private final Map<String, TensorData> weights;
+  private final Console console;
+
+  StepModels(
+      MuondClient client,
+      ModelArguments arguments,
+      Map<String, TensorData> weights,
+      Console console) {
+    this.client = client;
+    this.arguments = arguments;
+    this.weights = weights;
+    this.console = console;
+  }
+
+  /** The request for a leased model. */
+  CreateModelRequest createLeased(String name, Duration lease) {
+    return arguments.request(name, weights).setLeaseTtl(lease).build();
+  }
+
+  /** The model of that name as it is, or else made of the weights. */
+  ModelHandle openOrCreate(String name) {
+    ModelHandle handle = open(name);
+    if (handle == null) {
+      handle = client.createModel(arguments.request(name, weights).build());
+    }
+    // A model without weights is new, or was left so by a run that did not get further.
+    if (!handle.description().getReady()) {
+      upload(handle);
+    }
+    return handle;
+  }
+
+  private ModelHandle open(String name) {
+    try {
+      return client.openModel(name);
+    } catch (MuondException e) {
+      if (e.is(ErrorReason.MODEL_NOT_FOUND)) {
+        return null;
+      }
+      throw e;
+    }
+  }
+
+  /** Sends the weights. */
+  void upload(ModelHandle handle) {
+    long bytes = weights.values().stream().mapToLong(TensorData::byteSize).sum();
+    try (Progress progress = console.progress("sending weights", bytes, "bytes")) {
+      handle.writeWeights(Metered.wrap(weights, progress));
+    }
+  }
+}

@@ -1,0 +1,2 @@
+/** The command line {@code muond}. */
+package io.muond.client.cli;
