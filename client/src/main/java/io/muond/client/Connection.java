@@ -18,7 +18,7 @@ import java.util.function.Supplier;
 
 /** The channel to one server, and calls on it with retries. Owned by {@link MuondClient}. */
 final class Connection implements AutoCloseable {
-  private static final long KEEP_ALIVE_SECONDS = 10;
+  private static final long KEEP_ALIVE_SECONDS = 12;
   private static final int MAX_CONNECT_MILLIS = 20_000;
 
   private final Settings settings;

@@ -9,10 +9,15 @@ import java.util.Map;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
+import java.util.regex.Pattern;
 
 /** Maps whatever a call can end with to a {@link MuondException}. */
 final class Errors {
   static final String DOMAIN = "muond.io";
+
+  /** How the native transport begins: {@code finishConnect(..) failed with error(-111): }. */
+  private static final Pattern NATIVE_CALL =
+      Pattern.compile("^\\w+\\(\\.*\\) failed with error\\(-?\\d+\\): ");
 
   private Errors() {}
 
@@ -79,7 +84,9 @@ final class Errors {
     while (root.getCause() != null) {
       root = root.getCause();
     }
-    return root.getMessage() == null ? fallback : root.getMessage();
+    return root.getMessage() == null
+        ? fallback
+        : NATIVE_CALL.matcher(root.getMessage()).replaceFirst("");
   }
 
   private static String reason(Throwable failure) {

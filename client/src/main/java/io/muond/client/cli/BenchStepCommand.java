@@ -7,6 +7,7 @@ import io.muond.client.Progress;
 import io.muond.v1.Solver;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -120,8 +121,12 @@ final class BenchStepCommand extends ServerCommand {
     console()
         .out()
         .printf(
+            Locale.ROOT,
             "%s, engine %s, float32 matrix products of %d: %.4g GFLOP/s%n",
-            server, engine, GEMM_SIZE, gemm / GIGA);
+            server,
+            engine,
+            GEMM_SIZE,
+            gemm / GIGA);
     Table table =
         new Table(
             "shape",

@@ -55,6 +55,7 @@ public final class Main implements Runnable {
     silenceLogging();
     ErrorLine errors = new ErrorLine(console);
     return new CommandLine(new Main(console))
+        .setExpandAtFiles(false)
         .setOut(new PrintWriter(console.out(), true, StandardCharsets.UTF_8))
         .setErr(new PrintWriter(console.err(), true, StandardCharsets.UTF_8))
         .setParameterExceptionHandler(errors)
