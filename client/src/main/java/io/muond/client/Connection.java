@@ -19,6 +19,10 @@ import java.util.function.Supplier;
 /** The channel to one server, and calls on it with retries. Owned by {@link MuondClient}. */
 final class Connection implements AutoCloseable {
   private static final long KEEP_ALIVE_SECONDS = 12;
+
+  /** Some chunks of the largest size under way, so that a reader does not wait for each. */
+  private static final int FLOW_CONTROL_WINDOW = 4 * Chunker.MAX_CHUNK;
+
   private static final int MAX_CONNECT_MILLIS = 20_000;
 
   private final Settings settings;
@@ -34,6 +38,7 @@ final class Connection implements AutoCloseable {
             .usePlaintext()
             // Repetitions are decided here, where it is known what is safe.
             .disableRetry()
+            .initialFlowControlWindow(FLOW_CONTROL_WINDOW)
             .maxInboundMessageSize(settings.maxMessageBytes())
             .keepAliveTime(KEEP_ALIVE_SECONDS, TimeUnit.SECONDS)
             .keepAliveTimeout(KEEP_ALIVE_SECONDS, TimeUnit.SECONDS)

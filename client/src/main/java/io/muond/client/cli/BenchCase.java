@@ -92,6 +92,10 @@ record BenchCase(List<Long> shape, Solver solver, int msignSteps, int repeats, i
 
   private CreateModelRequest request(String name, Duration lease) {
     Rule.Builder rule = Rule.newBuilder().setSolver(solver).setMsignSteps(msignSteps);
+    if (solver == Solver.SOLVER_DUAL_ASCENT) {
+      // Without a tolerance it runs to its end, as published, where rounding would let it stop.
+      rule.getDualAscentBuilder().setTolerance(0);
+    }
     if (iterations > 0) {
       rule.getDualAscentBuilder().setIterations(iterations);
     }

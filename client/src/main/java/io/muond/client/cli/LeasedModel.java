@@ -26,13 +26,7 @@ final class LeasedModel implements AutoCloseable {
   private LeasedModel(MuondClient client, ModelHandle handle, Console console) {
     this.client = client;
     this.handle = handle;
-    this.hook =
-        new Thread(
-            () -> {
-              console.stopping().set(true);
-              delete();
-            },
-            "delete-leased-model");
+    this.hook = new Thread(() -> interrupted(console), "delete-leased-model");
     Runtime.getRuntime().addShutdownHook(hook);
   }
 
@@ -55,10 +49,28 @@ final class LeasedModel implements AutoCloseable {
     try {
       Runtime.getRuntime().removeShutdownHook(hook);
     } catch (IllegalStateException e) {
-      // The process is ending: the hook deletes the model.
+      // The process is ending: the hook deletes the model, over the client that waits here for it.
+      awaitHook();
       return;
     }
     delete();
+  }
+
+  private void interrupted(Console console) {
+    console.stopping().set(true);
+    try {
+      delete();
+    } catch (MuondException e) {
+      console.err().println("muond: " + e.getMessage());
+    }
+  }
+
+  private void awaitHook() {
+    try {
+      hook.join();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   private void delete() {
