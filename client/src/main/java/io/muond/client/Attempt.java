@@ -3,12 +3,14 @@ package io.muond.client;
 import io.grpc.CallOptions;
 import io.grpc.ClientStreamTracer;
 import io.grpc.Metadata;
+import io.grpc.Status;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
 
 /** One try of a call; knows whether anything of it left the client. */
 final class Attempt extends ClientStreamTracer.Factory {
   private volatile boolean sent;
+  private volatile boolean gaveUpConnecting;
 
   /** The options that make the call report to this attempt. */
   CallOptions trace(CallOptions options) {
@@ -23,6 +25,19 @@ final class Attempt extends ClientStreamTracer.Factory {
   /** For calls on a stream that is open already. */
   void markSent() {
     sent = true;
+  }
+
+  /** Marks the attempt as one that never got out; false if it has. */
+  boolean giveUpConnecting() {
+    gaveUpConnecting = !sent;
+    return gaveUpConnecting;
+  }
+
+  /** What a failure of this attempt means. */
+  MuondException explain(Throwable failure) {
+    return gaveUpConnecting
+        ? Errors.of(Status.Code.UNAVAILABLE, "it does not answer")
+        : Errors.of(failure);
   }
 
   @Override

@@ -9,16 +9,21 @@ import io.grpc.netty.shaded.io.netty.channel.ChannelOption;
 import io.grpc.stub.ClientCalls;
 import io.muond.v1.StepServiceGrpc;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.Iterator;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 
 /** The channel to one server, and calls on it with retries. Owned by {@link MuondClient}. */
 final class Connection implements AutoCloseable {
-  private static final long KEEP_ALIVE_SECONDS = 12;
+  /** After so long without a word, while a call waits, the server is asked for a sign of life. */
+  static final Duration KEEP_ALIVE_TIME = Duration.ofSeconds(12);
+
+  /** How long it may take to give it. */
+  static final Duration KEEP_ALIVE_TIMEOUT = Duration.ofSeconds(6);
 
   /** Some chunks of the largest size under way, so that a reader does not wait for each. */
   private static final int FLOW_CONTROL_WINDOW = 4 * Chunker.MAX_CHUNK;
@@ -32,7 +37,8 @@ final class Connection implements AutoCloseable {
 
   Connection(Address address, Settings settings) {
     this.settings = settings;
-    long connectMillis = Math.max(1, settings.reconnectTimeout().toMillis());
+    long connectMillis =
+        Math.max(Retrier.MIN_CONNECT_MILLIS, settings.reconnectTimeout().toMillis());
     this.channel =
         NettyChannelBuilder.forAddress(address.host(), address.port())
             .usePlaintext()
@@ -40,25 +46,32 @@ final class Connection implements AutoCloseable {
             .disableRetry()
             .initialFlowControlWindow(FLOW_CONTROL_WINDOW)
             .maxInboundMessageSize(settings.maxMessageBytes())
-            .keepAliveTime(KEEP_ALIVE_SECONDS, TimeUnit.SECONDS)
-            .keepAliveTimeout(KEEP_ALIVE_SECONDS, TimeUnit.SECONDS)
+            .keepAliveTime(KEEP_ALIVE_TIME.toSeconds(), TimeUnit.SECONDS)
+            .keepAliveTimeout(KEEP_ALIVE_TIMEOUT.toSeconds(), TimeUnit.SECONDS)
             .withOption(
                 ChannelOption.CONNECT_TIMEOUT_MILLIS,
                 (int) Math.min(connectMillis, MAX_CONNECT_MILLIS))
             .build();
-    this.scheduler =
-        Executors.newSingleThreadScheduledExecutor(
-            task -> {
-              Thread thread = new Thread(task, "muond-client");
-              thread.setDaemon(true);
-              return thread;
-            });
+    this.scheduler = newScheduler();
     this.retrier =
         new Retrier(
             scheduler,
             settings.reconnectTimeout(),
             channel::resetConnectBackoff,
             address.toString());
+  }
+
+  private static ScheduledExecutorService newScheduler() {
+    ScheduledThreadPoolExecutor scheduler =
+        new ScheduledThreadPoolExecutor(
+            1,
+            task -> {
+              Thread thread = new Thread(task, "muond-client");
+              thread.setDaemon(true);
+              return thread;
+            });
+    scheduler.setRemoveOnCancelPolicy(true);
+    return scheduler;
   }
 
   Settings settings() {

@@ -7,6 +7,7 @@ import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -24,6 +25,12 @@ final class Retrier {
 
   private static final long FIRST_DELAY_MILLIS = 50;
   private static final long LAST_DELAY_MILLIS = 1_000;
+
+  /** Even with a reconnect timeout of 0 a connection may take as long as this. */
+  static final long MIN_CONNECT_MILLIS = 2_000;
+
+  /** How grpc-java words a ping that was not answered. */
+  private static final String KEEP_ALIVE_FAILED = "Keepalive failed";
 
   private final ScheduledExecutorService scheduler;
   private final Duration reconnectTimeout;
@@ -72,15 +79,39 @@ final class Retrier {
       Attempt attempt = new Attempt();
       CompletableFuture<T> answer = call.apply(attempt);
       Futures.whenCancelled(result, () -> answer.cancel(true));
+      Runnable unwatch = attempt.sent() ? () -> {} : watchConnecting(attempt, answer);
       Futures.whenDone(
           answer,
           (value, failure) -> {
+            unwatch.run();
             if (failure == null) {
               result.complete(value);
             } else {
-              failed(Errors.of(failure), attempt, start);
+              failed(attempt.explain(failure), attempt, start);
             }
           });
+    }
+
+    /**
+     * Ends an attempt that does not get out: a host that takes connections but says nothing would
+     * hold it for ever.
+     */
+    private Runnable watchConnecting(Attempt attempt, CompletableFuture<T> answer) {
+      try {
+        ScheduledFuture<?> watch =
+            scheduler.schedule(
+                () -> {
+                  if (attempt.giveUpConnecting()) {
+                    answer.cancel(true);
+                  }
+                },
+                Math.max(reconnectTimeout.toMillis(), MIN_CONNECT_MILLIS),
+                TimeUnit.MILLISECONDS);
+        return () -> watch.cancel(false);
+      } catch (RejectedExecutionException e) {
+        // The client is closed, and its channel fails the attempt by itself.
+        return () -> {};
+      }
     }
 
     private void failed(MuondException failure, Attempt attempt, long start) {
@@ -92,11 +123,11 @@ final class Retrier {
         return;
       }
       long now = System.nanoTime();
-      // A call that had been running for long was in contact until it broke.
+      // A call that had been running for long was in contact until it broke, or went silent.
       boolean contact = attempt.sent() && now - start > reconnectTimeout.toNanos();
       if (!inOutage || contact) {
         inOutage = true;
-        outageStart = contact ? now : Math.max(start, now - reconnectTimeout.toNanos());
+        outageStart = contact ? now - silence(failure) : start;
         delayMillis = FIRST_DELAY_MILLIS;
       }
       if (safety == Safety.ONLY_IF_UNSENT && attempt.sent()) {
@@ -126,6 +157,13 @@ final class Retrier {
       }
       delayMillis = Math.min(2 * delayMillis, LAST_DELAY_MILLIS);
     }
+  }
+
+  /** For how long the server had said nothing when the transport noticed, in nanoseconds. */
+  private static long silence(MuondException failure) {
+    return failure.getMessage().startsWith(KEEP_ALIVE_FAILED)
+        ? Connection.KEEP_ALIVE_TIME.plus(Connection.KEEP_ALIVE_TIMEOUT).toNanos()
+        : 0;
   }
 
   private static boolean away(MuondException failure) {

@@ -19,6 +19,7 @@ final class StepStream implements ClientResponseObserver<StepRequest, StepRespon
   private StepCollector collector;
   private CompletableFuture<StepResult> answer;
   private boolean ended;
+  private MuondException reason = Errors.of(Status.Code.UNAVAILABLE, "the stream of steps ended");
 
   @Override
   public void beforeStart(ClientCallStreamObserver<StepRequest> stream) {
@@ -32,8 +33,7 @@ final class StepStream implements ClientResponseObserver<StepRequest, StepRespon
     synchronized (this) {
       // A step that is being cancelled takes the stream with it.
       if (ended || answer != null) {
-        return CompletableFuture.failedFuture(
-            Errors.of(Status.Code.UNAVAILABLE, "the stream of steps has ended"));
+        return CompletableFuture.failedFuture(reason);
       }
       outgoing = requests;
       collector = into;
@@ -125,9 +125,14 @@ final class StepStream implements ClientResponseObserver<StepRequest, StepRespon
 
   @Override
   public void onError(Throwable failure) {
-    CompletableFuture<StepResult> open = end();
+    MuondException known = Errors.of(failure);
+    CompletableFuture<StepResult> open;
+    synchronized (this) {
+      reason = known;
+      open = end();
+    }
     if (open != null) {
-      open.completeExceptionally(Errors.of(failure));
+      open.completeExceptionally(known);
     }
   }
 

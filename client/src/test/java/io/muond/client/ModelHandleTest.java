@@ -11,6 +11,8 @@ import io.muond.v1.Parameter;
 import io.muond.v1.ParameterList;
 import io.muond.v1.Upload;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.nio.ByteBuffer;
 import java.util.Map;
 import java.util.Random;
@@ -244,6 +246,21 @@ class ModelHandleTest {
           .hasMessageContaining("cannot reach the server " + proxy.address())
           .hasMessageContaining("gave up after 0.4");
       assertThat(System.nanoTime() - start).isLessThan(TimeUnit.SECONDS.toNanos(5));
+    }
+  }
+
+  @Test
+  void aHostThatTakesConnectionsButSaysNothingIsGivenUpInTime() throws IOException {
+    try (ServerSocket mute = new ServerSocket(0, 8, InetAddress.getLoopbackAddress());
+        MuondClient impatient =
+            MuondClient.builder("127.0.0.1:" + mute.getLocalPort())
+                .reconnectTimeout(java.time.Duration.ofSeconds(2))
+                .build()) {
+      long start = System.nanoTime();
+      assertThatThrownBy(impatient::listModels)
+          .isInstanceOf(MuondException.class)
+          .hasMessageContaining("it does not answer (gave up after 2");
+      assertThat(System.nanoTime() - start).isLessThan(TimeUnit.SECONDS.toNanos(10));
     }
   }
 
