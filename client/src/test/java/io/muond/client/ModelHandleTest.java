@@ -131,6 +131,22 @@ class ModelHandleTest {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"nowhere", "chunk", "committed"})
+  void anOpenStepIsFilledInPiecesAndCountsOnce(String point) {
+    Tensor gradient = random(300, 200);
+    try (ModelHandle model = client.createModel(request("m", 300, 200).build())) {
+      cutOnceAt(point);
+      OpenStep step = model.openStep();
+      assertThat(step.fill(Map.of("w", gradient)).getReceivedBytes()).isEqualTo(240_000);
+      assertThat(step.commit(StepOptions.learningRate(1)).report().getStep()).isEqualTo(1);
+      assertThat(model.nextStep()).isEqualTo(2);
+      assertThat(model.readWeights().tensors().get("w").values()[7])
+          .isEqualTo(-gradient.values()[7]);
+      assertThat(model.openStep().abort().getNextStep()).isEqualTo(2);
+    }
+  }
+
   @Test
   void aReadThatIsCutStartsOver() {
     try (ModelHandle model = client.createModel(request("m", 600, 300).build())) {

@@ -13,6 +13,7 @@ import io.muond.v1.ParameterReport;
 import io.muond.v1.ReportDetail;
 import io.muond.v1.Rule;
 import io.muond.v1.Solver;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -49,10 +50,8 @@ record BenchCase(List<Long> shape, Solver solver, int msignSteps, int repeats, i
     return iterations == 0 ? word : word + "-" + iterations;
   }
 
-  BenchResult measure(MuondClient client, Console console) {
-    try (LeasedModel leased = LeasedModel.create(client, this::request, console)) {
-      return measure(leased.handle());
-    }
+  BenchResult measure(MuondClient client, Console console) throws IOException {
+    return LeasedModel.use(client, this::request, console, this::measure);
   }
 
   private BenchResult measure(ModelHandle model) {

@@ -5,6 +5,7 @@ import com.google.gson.JsonObject;
 import io.muond.client.MuondClient;
 import io.muond.client.Progress;
 import io.muond.v1.Solver;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -58,7 +59,7 @@ final class BenchStepCommand extends ServerCommand {
   }
 
   @Override
-  void run(MuondClient client) {
+  void run(MuondClient client) throws IOException {
     String engine = client.serverInfo().getEngine();
     double gemm = client.measureGemm(GEMM_SIZE);
     List<BenchCase> cases = cases();

@@ -16,6 +16,7 @@ import io.muond.v1.Parameter;
 import io.muond.v1.ParameterList;
 import io.muond.v1.TensorChunk;
 import io.muond.v1.WeightsHeader;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -58,7 +59,7 @@ final class BenchStreamCommand extends ServerCommand {
   }
 
   @Override
-  void run(MuondClient client) {
+  void run(MuondClient client) throws IOException {
     List<Result> results = new ArrayList<>();
     try (Progress progress = console().progress("measuring", sizes.size(), "sizes")) {
       for (long size : sizes) {
@@ -77,17 +78,19 @@ final class BenchStreamCommand extends ServerCommand {
     console().out().print(table);
   }
 
-  private Result measure(MuondClient client, long bytes) {
+  private Result measure(MuondClient client, long bytes) throws IOException {
     long elements = bytes / Float.BYTES;
-    try (LeasedModel leased =
-        LeasedModel.create(client, (name, lease) -> request(name, lease, elements), console())) {
-      Map<String, Tensor> gradients = Map.of("w", BenchCase.gaussian(elements));
-      ModelHandle model = leased.handle();
-      return new Result(
-          bytes,
-          bytes / medianSeconds(() -> push(model, gradients)),
-          bytes / medianSeconds(() -> pull(model)));
-    }
+    return LeasedModel.use(
+        client,
+        (name, lease) -> request(name, lease, elements),
+        console(),
+        model -> {
+          Map<String, Tensor> gradients = Map.of("w", BenchCase.gaussian(elements));
+          return new Result(
+              bytes,
+              bytes / medianSeconds(() -> push(model, gradients)),
+              bytes / medianSeconds(() -> pull(model)));
+        });
   }
 
   private double medianSeconds(Transfer transfer) {

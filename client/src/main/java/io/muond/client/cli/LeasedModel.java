@@ -6,6 +6,7 @@ import io.muond.client.ModelHandle;
 import io.muond.client.MuondClient;
 import io.muond.client.MuondException;
 import io.muond.v1.CreateModelRequest;
+import java.io.IOException;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -15,7 +16,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.function.BiFunction;
 
 /** A model that a command works on and that goes with it, also when the command is interrupted. */
-final class LeasedModel implements AutoCloseable {
+final class LeasedModel {
   private static final Duration LEASE = Duration.newBuilder().setSeconds(30).build();
   private static final long DELETE_SECONDS = 3;
 
@@ -30,30 +31,59 @@ final class LeasedModel implements AutoCloseable {
     Runtime.getRuntime().addShutdownHook(hook);
   }
 
-  /** Creates it by the request that {@code request} makes of its name and its lease. */
-  static LeasedModel create(
+  /**
+   * Works on a model made by the request that {@code request} makes of its name and its lease, and
+   * deletes it, unless the server is gone: then it expires by itself.
+   */
+  static <T> T use(
       MuondClient client,
       BiFunction<String, Duration, CreateModelRequest> request,
-      Console console) {
+      Console console,
+      Work<T> work)
+      throws IOException {
     String name = "muond-cli-" + UUID.randomUUID();
-    return new LeasedModel(client, client.createModel(request.apply(name, LEASE)), console);
-  }
-
-  ModelHandle handle() {
-    return handle;
-  }
-
-  /** Deletes the model. */
-  @Override
-  public void close() {
+    LeasedModel model =
+        new LeasedModel(client, client.createModel(request.apply(name, LEASE)), console);
+    T result;
     try {
-      Runtime.getRuntime().removeShutdownHook(hook);
-    } catch (IllegalStateException e) {
-      // The process is ending: the hook deletes the model, over the client that waits here for it.
-      awaitHook();
+      result = work.on(model.handle);
+    } catch (IOException | RuntimeException e) {
+      model.end(e);
+      throw e;
+    }
+    model.end();
+    return result;
+  }
+
+  private void end(Exception failure) {
+    if (failure instanceof MuondException away && away.code() == Status.Code.UNAVAILABLE) {
+      removeHook();
+      handle.close();
       return;
     }
-    delete();
+    try {
+      end();
+    } catch (MuondException e) {
+      failure.addSuppressed(e);
+    }
+  }
+
+  private void end() {
+    if (removeHook()) {
+      delete();
+    } else {
+      // The process is ending: the hook deletes the model, over the client that waits here for it.
+      awaitHook();
+    }
+  }
+
+  /** False if the process is ending already. */
+  private boolean removeHook() {
+    try {
+      return Runtime.getRuntime().removeShutdownHook(hook);
+    } catch (IllegalStateException e) {
+      return false;
+    }
   }
 
   private void interrupted(Console console) {
@@ -96,5 +126,10 @@ final class LeasedModel implements AutoCloseable {
                 handle.name(), cause.getMessage() == null ? "no answer" : cause.getMessage()),
         Map.of(),
         cause);
+  }
+
+  /** What is done with the model. */
+  interface Work<T> {
+    T on(ModelHandle model) throws IOException;
   }
 }

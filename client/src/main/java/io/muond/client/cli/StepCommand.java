@@ -100,10 +100,14 @@ final class StepCommand extends ServerCommand {
       Matching.require(from, by);
       StepModels models = new StepModels(client, arguments, from.tensors(), console());
       if (model == null) {
-        try (LeasedModel leased = LeasedModel.create(client, models::createLeased, console())) {
-          models.upload(leased.handle());
-          step(leased.handle(), by);
-        }
+        LeasedModel.use(
+            client,
+            models::createLeased,
+            console(),
+            handle -> {
+              models.upload(handle);
+              return step(handle, by);
+            });
       } else {
         try (ModelHandle handle = models.openOrCreate(model)) {
           step(handle, by);
@@ -112,7 +116,8 @@ final class StepCommand extends ServerCommand {
     }
   }
 
-  private void step(ModelHandle handle, TensorFile by) throws IOException {
+  /** The last step. */
+  private long step(ModelHandle handle, TensorFile by) throws IOException {
     long target =
         untilStep != null
             ? untilStep
@@ -127,6 +132,7 @@ final class StepCommand extends ServerCommand {
       ReportFile.write(report, reports);
     }
     summarize(handle.nextStep() - 1);
+    return handle.nextStep() - 1;
   }
 
   private void summarize(long step) {

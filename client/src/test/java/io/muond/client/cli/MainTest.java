@@ -335,6 +335,31 @@ class MainTest {
   }
 
   @Test
+  void benchesStreams() {
+    assertThat(
+            run(
+                "bench",
+                "stream",
+                "--json",
+                "--sizes",
+                "1",
+                "--repeats",
+                "1",
+                "--server",
+                server.address()))
+        .isZero();
+    JsonObject result =
+        JsonParser.parseString(output())
+            .getAsJsonObject()
+            .getAsJsonArray("results")
+            .get(0)
+            .getAsJsonObject();
+    assertThat(result.get("bytes").getAsLong()).isEqualTo(1_000_000);
+    assertThat(result.get("push_gigabytes_per_second").getAsDouble()).isPositive();
+    assertThat(server.modelNames()).isEmpty();
+  }
+
+  @Test
   void helpAndVersionSucceed() {
     assertThat(run("--version")).isZero();
     assertThat(output()).startsWith("muond ");
