@@ -15,7 +15,7 @@ import net.jqwik.api.constraints.LongRange;
 import net.jqwik.api.constraints.Size;
 
 /** Whatever the sizes: chunks obey tensor.proto, and cover every byte exactly once. */
-class ChunkerProperties {
+class ChunkerPropertiesTest {
   @Property(tries = 200)
   void chunksCoverEveryByteOnce(
       @ForAll @Size(min = 1, max = 40) List<@LongRange(min = 1, max = 3_000_000) Long> sizes,
