@@ -1,0 +1,145 @@
+package io.muond.server.model;
+
+import io.muond.v1.TensorChunk;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
+
+/**
+ * One worker's part of a step, or one upload of weights: all tensors, arriving in any order over
+ * any number of calls. Staging is thread-safe; the rest is guarded by the model's lock.
+ */
+final class Contribution {
+  private final String model;
+  private final long step;
+  private final List<ParameterSpec> parameters;
+  private final Map<String, Integer> index;
+  private final TensorStaging[] tensors;
+  private final AtomicInteger incomplete;
+  private final Set<Object> owners = new HashSet<>();
+  private volatile MuondException closed;
+
+  /**
+   * @param index of each parameter by its name
+   * @param staging makes a tensor's staging
+   */
+  Contribution(
+      String model,
+      long step,
+      List<ParameterSpec> parameters,
+      Map<String, Integer> index,
+      Function<ParameterSpec, TensorStaging> staging) {
+    this.model = model;
+    this.step = step;
+    this.parameters = parameters;
+    this.index = index;
+    this.tensors = parameters.stream().map(staging).toArray(TensorStaging[]::new);
+    this.incomplete = new AtomicInteger(tensors.length);
+  }
+
+  /** Indices by name, for the constructor. */
+  static Map<String, Integer> index(List<ParameterSpec> parameters) {
+    Map<String, Integer> index = new HashMap<>();
+    parameters.forEach(p -> index.put(p.name(), p.index()));
+    return index;
+  }
+
+  /**
+   * Takes a chunk. Blocks that are refused count as not having arrived.
+   *
+   * @return the bytes that were not here before
+   */
+  long stage(TensorChunk chunk) {
+    Integer place = index.get(chunk.getParameter());
+    if (place == null) {
+      throw Refusals.unknownParameter(model, chunk.getParameter());
+    }
+    TensorStaging tensor = tensors[place];
+    try {
+      synchronized (tensor) {
+        boolean before = tensor.isComplete();
+        long staged = tensor.stage(chunk);
+        if (!before && tensor.isComplete()) {
+          incomplete.decrementAndGet();
+        }
+        return staged;
+      }
+    } catch (TensorStaging.ConflictException e) {
+      throw Refusals.stepConflict(model, step, e.getMessage());
+    }
+  }
+
+  /** Refuses, for the reason it was closed for, if it was. */
+  void requireOpen() {
+    MuondException reason = closed;
+    if (reason != null) {
+      throw reason;
+    }
+  }
+
+  boolean isComplete() {
+    return incomplete.get() == 0;
+  }
+
+  /** Refuses unless every block of every tensor is here. */
+  void requireComplete() {
+    if (isComplete()) {
+      return;
+    }
+    for (int i = 0; i < tensors.length; i++) {
+      if (!tensors[i].isComplete()) {
+        throw Refusals.missingParameter(parameters.get(i).name(), tensors[i].missingBytes());
+      }
+    }
+  }
+
+  long receivedBytes() {
+    long sum = 0;
+    for (TensorStaging tensor : tensors) {
+      sum += tensor.receivedBytes();
+    }
+    return sum;
+  }
+
+  long missingBytes() {
+    long sum = 0;
+    for (TensorStaging tensor : tensors) {
+      sum += tensor.missingBytes();
+    }
+    return sum;
+  }
+
+  long contentDigest() {
+    long sum = 0;
+    for (TensorStaging tensor : tensors) {
+      sum += tensor.contentDigest();
+    }
+    return sum;
+  }
+
+  /** A call that keeps the contribution alive. */
+  void own(Object owner) {
+    owners.add(owner);
+  }
+
+  /**
+   * The call has ended.
+   *
+   * @return whether it was the last one
+   */
+  boolean disown(Object owner) {
+    return owners.remove(owner) && owners.isEmpty();
+  }
+
+  /** Refuses everything from now on, for {@code reason}. Returns once no write is in progress. */
+  void close(MuondException reason) {
+    closed = reason;
+    for (TensorStaging tensor : tensors) {
+      tensor.close(reason);
+    }
+  }
+}

@@ -1,0 +1,41 @@
+package io.muond.server.model;
+
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+
+/** The one thread that computes with the engine, first come, first served. */
+public final class EngineThread implements AutoCloseable {
+  private final ExecutorService executor =
+      Executors.newSingleThreadExecutor(task -> new Thread(task, "engine"));
+
+  /** Runs {@code work} on the thread. */
+  public <T> CompletableFuture<T> submit(Callable<T> work) {
+    CompletableFuture<T> result = new CompletableFuture<>();
+    executor.execute(
+        () -> {
+          try {
+            result.complete(work.call());
+          } catch (Throwable failure) {
+            result.completeExceptionally(failure);
+          }
+        });
+    return result;
+  }
+
+  /** Waits for what was submitted, a minute at most. */
+  @Override
+  public void close() {
+    executor.shutdown();
+    try {
+      if (!executor.awaitTermination(1, TimeUnit.MINUTES)) {
+        executor.shutdownNow();
+      }
+    } catch (InterruptedException e) {
+      executor.shutdownNow();
+      Thread.currentThread().interrupt();
+    }
+  }
+}

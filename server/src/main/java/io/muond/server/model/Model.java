@@ -1,0 +1,325 @@
+package io.muond.server.model;
+
+import static java.util.Objects.requireNonNull;
+
+import io.muond.server.model.WeightsReader.Snapshot;
+import io.muond.server.model.WeightsReader.Source;
+import io.muond.v1.CommitOptions;
+import io.muond.v1.DataType;
+import io.muond.v1.ReadWeightsRequest;
+import io.muond.v1.SetWorkersResponse;
+import io.muond.v1.StepHeader;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Supplier;
+
+/**
+ * One model: its parameters, its memory, where its history stands, and what may be done with it.
+ * Thread-safe. No method blocks; what takes long completes a future, on any thread.
+ */
+public final class Model {
+  private final ModelSpec spec;
+  private final Platform platform;
+  private final Layout layout;
+  private final ModelMemory memory;
+  private final ModelState state;
+  private final Instant createTime;
+  private final ReaderBoard readers;
+  private final SerialQueue queue = new SerialQueue();
+  private final StepDesk desk;
+  private final StepCommitter committer;
+  private WeightsUpload upload;
+  private volatile long lastHeartbeat = System.nanoTime();
+
+  /** Where a model's history begins. */
+  record Origin(StepLedger ledger, WorkerSet workers, boolean ready, Instant createTime) {}
+
+  Model(ModelSpec spec, Layout layout, ModelMemory memory, Origin origin, Platform platform) {
+    this.spec = spec;
+    this.layout = layout;
+    this.memory = memory;
+    this.platform = platform;
+    this.createTime = origin.createTime();
+    this.state = new ModelState(origin.ledger(), origin.workers(), origin.ready());
+    this.readers = new ReaderBoard(platform.timer(), platform.settings().readerGrace());
+    this.desk = new StepDesk(spec, state, memory, platform);
+    StepComputation computation =
+        new StepComputation(platform.optimizer(), platform.workspace(), layout, memory);
+    this.committer = new StepCommitter(this, memory, computation);
+  }
+
+  ModelSpec spec() {
+    return spec;
+  }
+
+  Platform platform() {
+    return platform;
+  }
+
+  Layout layout() {
+    return layout;
+  }
+
+  ModelMemory memory() {
+    return memory;
+  }
+
+  ModelState state() {
+    return state;
+  }
+
+  StepDesk desk() {
+    return desk;
+  }
+
+  StepObserver observer() {
+    return platform.observer();
+  }
+
+  Instant createTime() {
+    return createTime;
+  }
+
+  /** Its name. */
+  public String name() {
+    return spec.name();
+  }
+
+  /** Describes it to clients. */
+  public io.muond.v1.Model describe() {
+    return ModelView.of(this);
+  }
+
+  /**
+   * Opens a step for one worker. Waits while the previous step computes.
+   *
+   * @param owner the call that opens it, see {@link StepWriter#leave}
+   */
+  public CompletableFuture<StepWriter> open(StepHeader header, Object owner) {
+    heartbeat();
+    return desk.open(header, requireNonNull(owner, "owner is null"))
+        .thenApply(ticket -> new StepWriter(this, ticket));
+  }
+
+  /** Finds what one worker has opened. */
+  public StepWriter find(StepHeader header) {
+    return new StepWriter(this, desk.find(header));
+  }
+
+  CompletableFuture<Committed> commit(StepTicket ticket, CommitOptions options) {
+    heartbeat();
+    return committer.commit(ticket, options);
+  }
+
+  /**
+   * Drops the open step of {@code header}.
+   *
+   * @return the next step
+   */
+  public CompletableFuture<Long> abort(StepHeader header) {
+    return desk.abort(header);
+  }
+
+  /** Replaces the workers and begins a new epoch; drops the open step. */
+  public CompletableFuture<SetWorkersResponse> setWorkers(List<String> ids) {
+    List<String> workers = ModelReader.workers(ids);
+    if (workers.size() > spec.maxWorkers()) {
+      throw Refusals.invalidField(
+          "workers", workers.size() + " ids", "at most max_workers, " + spec.maxWorkers());
+    }
+    return state.whenIdle(
+        () -> {
+          desk.drop("the workers were changed");
+          state.setWorkers(new WorkerSet(workers, state.workers().epoch() + 1));
+          return SetWorkersResponse.newBuilder()
+              .setWorkerEpoch(state.workers().epoch())
+              .setNextStep(state.ledger().nextStep())
+              .build();
+        });
+  }
+
+  /** Begins an upload of weights; drops the open step. */
+  public CompletableFuture<WeightsUpload> upload() {
+    return state.whenIdle(
+        () -> {
+          if (platform.draining().getAsBoolean()) {
+            throw Refusals.shuttingDown();
+          }
+          desk.drop("weights are being written");
+          state.occupy();
+          upload = new WeightsUpload(this, desk.upload());
+          return upload;
+        });
+  }
+
+  /** To be called with the lock. */
+  void uploadEnded() {
+    upload = null;
+  }
+
+  /** Begins to read weights of the last committed step. The caller closes the reader. */
+  public WeightsReader read(ReadWeightsRequest request) {
+    DataType type = request.getDataType();
+    if (type == DataType.DATA_TYPE_UNSPECIFIED) {
+      type = DataType.DATA_TYPE_FLOAT32;
+    } else if (Wire.elementType(type) == null) {
+      throw Refusals.invalidField("data_type", request.getDataTypeValue(), "a known data type");
+    }
+    List<ParameterSpec> wanted = parameters(request.getParametersList());
+    synchronized (state) {
+      state.requireLive();
+      if (!state.isReady()) {
+        throw Refusals.weightsMissing(name());
+      }
+      long step = state.ledger().committedStep();
+      if (request.hasStep() && request.getStep() != step) {
+        throw Refusals.stepNotAvailable(name(), request.getStep(), step);
+      }
+      return pin(wanted, type);
+    }
+  }
+
+  private List<ParameterSpec> parameters(List<String> names) {
+    if (names.isEmpty()) {
+      return spec.parameters();
+    }
+    List<ParameterSpec> wanted = new ArrayList<>();
+    Set<String> seen = new HashSet<>();
+    for (String parameter : names) {
+      if (!seen.add(parameter)) {
+        throw Refusals.invalidField("parameters", '"' + parameter + "\" twice", "distinct names");
+      }
+      wanted.add(
+          spec.parameters().stream()
+              .filter(p -> p.name().equals(parameter))
+              .findFirst()
+              .orElseThrow(() -> Refusals.unknownParameter(name(), parameter)));
+    }
+    return wanted;
+  }
+
+  /** A reader of the committed weights. To be called with the lock. */
+  WeightsReader pin(List<ParameterSpec> parameters, DataType type) {
+    int buffer = memory.committedBuffer();
+    List<Source> sources =
+        parameters.stream().map(p -> new Source(p, memory.weights(p, buffer))).toList();
+    StepLedger ledger = state.ledger();
+    Snapshot snapshot =
+        new Snapshot(name(), ledger.incarnation(), ledger.committedStep(), buffer, sources);
+    return new WeightsReader(
+        platform.engine(), readers, snapshot, type, platform.observer()::weightBytes);
+  }
+
+  /** Runs an operation after those before it, alone. It must not block. */
+  <T> CompletableFuture<T> exclusively(Supplier<CompletableFuture<T>> operation) {
+    return queue.run(operation);
+  }
+
+  /**
+   * Runs {@code work}, which writes the spare weights, on the engine's thread, once nobody reads
+   * them. To be called exclusively.
+   */
+  <T> CompletableFuture<T> computeInSpare(Callable<T> work) {
+    return readers
+        .vacate(1 - memory.committedBuffer())
+        .thenCompose(ignored -> platform.engineThread().submit(work));
+  }
+
+  /** Writes a checkpoint if one is due after {@code step}. To be called exclusively. */
+  CompletableFuture<Void> saveIfDue(long step) {
+    return CompletableFuture.completedFuture(null);
+  }
+
+  /** Writes a checkpoint if the model has them written. To be called exclusively. */
+  CompletableFuture<Void> saveIfAutomatic() {
+    return CompletableFuture.completedFuture(null);
+  }
+
+  private void heartbeat() {
+    lastHeartbeat = System.nanoTime();
+  }
+
+  /** A heartbeat; returns when the lease now ends, if there is one. */
+  public Optional<Instant> renewLease() {
+    synchronized (state) {
+      state.requireLive();
+    }
+    heartbeat();
+    return spec.leaseTtl().map(Instant.now()::plus);
+  }
+
+  boolean leaseExpired(long now) {
+    return spec.leaseTtl().isPresent()
+        && Duration.ofNanos(now - lastHeartbeat).compareTo(spec.leaseTtl().get()) > 0;
+  }
+
+  /** Drops what has waited for too long. */
+  void expire(long now) {
+    Duration timeout = platform.settings().stepTimeout();
+    desk.expire(now, timeout);
+    WeightsUpload current;
+    synchronized (state) {
+      current = upload;
+    }
+    if (current != null) {
+      current.expire(now, timeout);
+    }
+  }
+
+  boolean isClosed() {
+    synchronized (state) {
+      return state.isClosed();
+    }
+  }
+
+  /** Whether a step or an upload is going on. */
+  boolean isWorking() {
+    synchronized (state) {
+      return state.open() != null || state.isBusy();
+    }
+  }
+
+  /**
+   * Refuses new work from now on, lets the running step finish, and frees all memory.
+   *
+   * @param beforeFree runs once nothing else does, before memory is freed
+   * @return the bytes freed
+   */
+  CompletableFuture<Long> close(
+      MuondException reason, Supplier<CompletableFuture<Void>> beforeFree) {
+    WeightsUpload current;
+    synchronized (state) {
+      state.requireLive();
+      state.close(reason);
+      desk.drop(reason);
+      current = upload;
+    }
+    if (current != null) {
+      current.cancel(reason);
+    }
+    return exclusively(
+        () -> {
+          readers.endAll(reason);
+          return beforeFree
+              .get()
+              .handle((ignored, failure) -> failure)
+              .thenCompose(failure -> platform.engineThread().submit(() -> free(failure)));
+        });
+  }
+
+  private long free(Throwable failure) throws Exception {
+    memory.close();
+    platform.workspace().release(layout.workspaceFloats());
+    if (failure instanceof Exception e) {
+      throw e;
+    }
+    return ModelMemory.use(layout, spec.maxWorkers()).getTotalBytes();
+  }
+}

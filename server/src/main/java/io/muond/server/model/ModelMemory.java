@@ -1,0 +1,145 @@
+package io.muond.server.model;
+
+import io.muond.server.engine.Engine;
+import io.muond.server.engine.Memory;
+import io.muond.server.engine.Region;
+import io.muond.server.optimizer.StepBuffers;
+import io.muond.v1.MemoryUse;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A model's device memory: one allocation, in it for each batch two buffers of weights, momentum if
+ * it has any, and a gradient slot for each worker. One of the two weight buffers holds the
+ * committed weights, the other, the spare one, takes the next. A commit exchanges them, and
+ * momentum with the first gradient slot.
+ *
+ * <p>Not synchronised: the model's lock orders its use.
+ */
+final class ModelMemory implements AutoCloseable {
+  private final Layout layout;
+  private final Memory memory;
+  private final int slots;
+  private final List<Buffers> batches = new ArrayList<>();
+  private int committed;
+
+  private static final class Buffers {
+    private final Region[] weights = new Region[2];
+    private final Region[] gradients;
+    private Region momentum;
+
+    private Buffers(int slots) {
+      gradients = new Region[slots];
+    }
+  }
+
+  /**
+   * @param slots gradient slots, one for each worker
+   */
+  ModelMemory(Engine engine, String owner, Layout layout, int slots) {
+    this.layout = layout;
+    this.slots = slots;
+    this.memory = engine.allocate(owner, floats(layout, slots));
+    long offset = 0;
+    for (Batch batch : layout.batches()) {
+      Buffers buffers = new Buffers(slots);
+      long size = batch.spec().floats();
+      for (int i = 0; i < 2; i++, offset += size) {
+        buffers.weights[i] = new Region(memory, offset, size);
+      }
+      for (int i = 0; i < slots; i++, offset += size) {
+        buffers.gradients[i] = new Region(memory, offset, size);
+      }
+      if (batch.hasMomentum()) {
+        buffers.momentum = new Region(memory, offset, size);
+        offset += size;
+      }
+      batches.add(buffers);
+    }
+  }
+
+  /** Elements that a model of this layout needs. */
+  static long floats(Layout layout, int slots) {
+    return Math.addExact(Math.multiplyExact(2L + slots, layout.floats()), layout.momentumFloats());
+  }
+
+  /** What it holds, in bytes. */
+  static MemoryUse use(Layout layout, int slots) {
+    long weights = 2 * Float.BYTES * layout.floats();
+    long momentum = Float.BYTES * layout.momentumFloats();
+    long gradients = Float.BYTES * slots * layout.floats();
+    return MemoryUse.newBuilder()
+        .setWeightBytes(weights)
+        .setMomentumBytes(momentum)
+        .setGradientBytes(gradients)
+        .setTotalBytes(weights + momentum + gradients)
+        .build();
+  }
+
+  int slots() {
+    return slots;
+  }
+
+  /** Which of the two weight buffers is committed. */
+  int committedBuffer() {
+    return committed;
+  }
+
+  /** A parameter's weights in buffer 0 or 1. */
+  Region weights(ParameterSpec parameter, int buffer) {
+    return slice(parameter, batch(parameter).weights[buffer]);
+  }
+
+  /** A parameter's gradient slot. */
+  Region gradient(ParameterSpec parameter, int slot) {
+    return slice(parameter, batch(parameter).gradients[slot]);
+  }
+
+  /** A parameter's momentum, or null. */
+  Region momentum(ParameterSpec parameter) {
+    Region momentum = batch(parameter).momentum;
+    return momentum == null ? null : slice(parameter, momentum);
+  }
+
+  /** The buffers of one step of a batch. */
+  StepBuffers stepBuffers(int batch) {
+    Buffers b = batches.get(batch);
+    return new StepBuffers(
+        b.weights[committed], b.weights[1 - committed], b.gradients[0], b.momentum);
+  }
+
+  /** The spare weights of a batch. */
+  Region spareWeights(int batch) {
+    return batches.get(batch).weights[1 - committed];
+  }
+
+  /** A batch's gradient slot. */
+  Region gradientSlot(int batch, int slot) {
+    return batches.get(batch).gradients[slot];
+  }
+
+  /** The spare weights become the committed ones, the first gradient slot the momentum. */
+  void commit() {
+    committed = 1 - committed;
+    for (Buffers b : batches) {
+      if (b.momentum != null) {
+        Region old = b.momentum;
+        b.momentum = b.gradients[0];
+        b.gradients[0] = old;
+      }
+    }
+  }
+
+  private Buffers batch(ParameterSpec parameter) {
+    return batches.get(layout.places().get(parameter.index()).batch());
+  }
+
+  private Region slice(ParameterSpec parameter, Region batch) {
+    return batch.slice(layout.places().get(parameter.index()).offset(), parameter.floats());
+  }
+
+  @Override
+  public void close() {
+    memory.close();
+  }
+}

@@ -1,0 +1,145 @@
+package io.muond.server.model;
+
+import static java.util.Objects.requireNonNull;
+
+import io.muond.v1.CreateModelRequest;
+import io.muond.v1.CreateModelRequest.InitializationCase;
+import io.muond.v1.Parameter;
+import io.muond.v1.Plan;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
+
+/** Checks requests for models and fills in their defaults. */
+final class ModelReader {
+  private static final Pattern NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,127}");
+  private static final Pattern WORKER = Pattern.compile("[!-~&&[^,\"\\\\]]{1,64}");
+  private static final int MAX_WORKERS = 1_024;
+
+  private final CreateModelRequest request;
+
+  private ModelReader(CreateModelRequest request) {
+    this.request = requireNonNull(request, "request is null");
+  }
+
+  /** Reads {@code request}, or says what is wrong with it. */
+  static ModelSpec read(CreateModelRequest request) {
+    return new ModelReader(request).read();
+  }
+
+  private ModelSpec read() {
+    String name = requireName("model", request.getModel());
+    if (request.getInitializationCase() == InitializationCase.INITIALIZATION_NOT_SET) {
+      throw Refusals.invalidField("initialization", "absent", "seed or upload");
+    }
+    List<String> workers = workers(request.getWorkersList());
+    int maxWorkers = request.getMaxWorkers() == 0 ? workers.size() : request.getMaxWorkers();
+    if (maxWorkers < workers.size() || maxWorkers > MAX_WORKERS) {
+      throw Refusals.invalidField(
+          "max_workers",
+          Integer.toUnsignedString(maxWorkers),
+          "at least the number of workers, " + workers.size() + ", and at most " + MAX_WORKERS);
+    }
+    return new ModelSpec(
+        name, request, parameters(), plan(), workers, maxWorkers, leaseTtl(), everySteps());
+  }
+
+  static String requireName(String field, String name) {
+    if (!NAME.matcher(name).matches()) {
+      throw Refusals.invalidField(
+          field,
+          '"' + name + '"',
+          "1 to 128 characters of [A-Za-z0-9._-], the first a letter or a digit");
+    }
+    return name;
+  }
+
+  /** The set of workers, sorted; one with the empty id if none is named. */
+  static List<String> workers(Collection<String> ids) {
+    if (ids.isEmpty()) {
+      return List.of("");
+    }
+    Set<String> sorted = new TreeSet<>();
+    for (String id : ids) {
+      if (!WORKER.matcher(id).matches()) {
+        throw Refusals.invalidField(
+            "workers",
+            '"' + id + '"',
+            "1 to 64 printable ASCII characters without spaces, ',', '\"' and '\\'");
+      }
+      if (!sorted.add(id)) {
+        throw Refusals.invalidField("workers", '"' + id + "\" twice", "distinct ids");
+      }
+    }
+    return List.copyOf(sorted);
+  }
+
+  private List<ParameterSpec> parameters() {
+    List<Parameter> declared =
+        switch (request.getLayoutCase()) {
+          case PARAMETERS -> flatParameters();
+          case MODULE -> ModuleLayout.parameters(request.getModule());
+          case LAYOUT_NOT_SET ->
+              throw Refusals.invalidField("layout", "absent", "parameters or module");
+        };
+    String field = request.hasModule() ? "module.parameters" : "parameters.parameters";
+    Set<String> names = new HashSet<>();
+    List<ParameterSpec> specs = new ArrayList<>();
+    for (Parameter parameter : declared) {
+      if (!names.add(parameter.getName())) {
+        throw Refusals.duplicateParameter(parameter.getName());
+      }
+      int index = specs.size();
+      specs.add(
+          ParameterReader.read(
+              field + "[" + index + "]", index, parameter, request.getDefaultRule()));
+    }
+    return List.copyOf(specs);
+  }
+
+  private List<Parameter> flatParameters() {
+    List<Parameter> declared = request.getParameters().getParametersList();
+    if (declared.isEmpty()) {
+      throw Refusals.invalidField("parameters.parameters", "empty", "at least one parameter");
+    }
+    return declared;
+  }
+
+  private Optional<Plan> plan() {
+    return request.hasModule()
+        ? Optional.of(ModuleLayout.plan(request.getModule()))
+        : Optional.empty();
+  }
+
+  private Optional<Duration> leaseTtl() {
+    if (!request.hasLeaseTtl()) {
+      return Optional.empty();
+    }
+    com.google.protobuf.Duration ttl = request.getLeaseTtl();
+    boolean nanosInRange = ttl.getNanos() >= 0 && ttl.getNanos() < 1_000_000_000;
+    // 10,000 years, the bound of protobuf's own durations.
+    if (!nanosInRange || ttl.getSeconds() < 1 || ttl.getSeconds() > 315_576_000_000L) {
+      throw Refusals.invalidField(
+          "lease_ttl", ttl.getSeconds() + "." + ttl.getNanos() + " s", "at least 1 s");
+    }
+    return Optional.of(Duration.ofSeconds(ttl.getSeconds(), ttl.getNanos()));
+  }
+
+  private long everySteps() {
+    if (!request.getDurability().hasEverySteps()) {
+      return 0;
+    }
+    long every = request.getDurability().getEverySteps();
+    if (every < 1) {
+      throw Refusals.invalidField(
+          "durability.every_steps", Long.toUnsignedString(every), "1 to 9223372036854775807");
+    }
+    return every;
+  }
+}

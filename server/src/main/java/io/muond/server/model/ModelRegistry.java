@@ -1,0 +1,235 @@
+package io.muond.server.model;
+
+import static java.util.Objects.requireNonNull;
+
+import io.muond.server.engine.Engine;
+import io.muond.server.optimizer.Optimizer;
+import io.muond.v1.CreateModelRequest;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The server's models, by name: creates, finds and deletes them, and looks after leases. */
+public final class ModelRegistry implements AutoCloseable {
+  private static final Logger logger = LoggerFactory.getLogger(ModelRegistry.class);
+  private static final Duration LOOK_AFTER = Duration.ofMillis(100);
+
+  private final EngineThread engineThread = new EngineThread();
+  private final ScheduledExecutorService timer =
+      Executors.newSingleThreadScheduledExecutor(task -> new Thread(task, "timer"));
+  private final ExecutorService storage =
+      Executors.newSingleThreadExecutor(task -> new Thread(task, "storage"));
+  private final Map<String, Model> models = new ConcurrentSkipListMap<>();
+  private final Set<String> reserved = new HashSet<>();
+  private final Platform platform;
+  private volatile boolean draining;
+
+  /** How the registry behaves. */
+  public record Settings(Duration stepTimeout, Duration readerGrace) {
+    public Settings {
+      requireNonNull(stepTimeout, "stepTimeout is null");
+      requireNonNull(readerGrace, "readerGrace is null");
+    }
+  }
+
+  /**
+   * @param engine stays the caller's, who closes it after the registry
+   */
+  public ModelRegistry(
+      Engine engine, Optimizer optimizer, Settings settings, StepObserver observer) {
+    this.platform =
+        new Platform(
+            engine,
+            engineThread,
+            optimizer,
+            new Workspace(engine),
+            timer,
+            storage,
+            observer,
+            () -> draining,
+            new Platform.Settings(settings.stepTimeout(), settings.readerGrace()));
+    timer.scheduleWithFixedDelay(
+        this::lookAfter, LOOK_AFTER.toMillis(), LOOK_AFTER.toMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  /** Creates a model; completes when it is ready, or waits for its weights. */
+  public CompletableFuture<Model> create(CreateModelRequest request) {
+    ModelSpec spec = ModelReader.read(request);
+    requireNotDraining();
+    reserve(spec.name());
+    Model.Origin origin =
+        new Model.Origin(
+            new StepLedger(spec.name(), Incarnations.next()),
+            new WorkerSet(spec.workers(), 1),
+            request.hasSeed(),
+            Instant.now());
+    return engineThread
+        .submit(() -> build(spec, origin))
+        .thenApply(
+            model -> {
+              models.put(model.name(), model);
+              return model;
+            })
+        .whenComplete((model, failure) -> unreserve(spec.name()));
+  }
+
+  private void reserve(String name) {
+    synchronized (reserved) {
+      if (models.containsKey(name) || !reserved.add(name)) {
+        throw Refusals.modelExists(name);
+      }
+    }
+  }
+
+  private void unreserve(String name) {
+    synchronized (reserved) {
+      reserved.remove(name);
+    }
+  }
+
+  /** Allocates a model, and makes its weights if they come from a seed. */
+  private Model build(ModelSpec spec, Model.Origin origin) {
+    Layout layout = Layout.of(spec.parameters(), platform.optimizer());
+    long floats = ModelMemory.floats(layout, spec.maxWorkers());
+    platform.workspace().admit(spec.name(), floats, layout.workspaceFloats());
+    ModelMemory memory = null;
+    try {
+      String owner = "model \"" + spec.name() + '"';
+      memory = new ModelMemory(platform.engine(), owner, layout, spec.maxWorkers());
+      if (spec.request().hasSeed() && origin.ledger().committedStep() == 0) {
+        Initialization.run(spec.request().getSeed(), layout, memory, platform.workspace());
+      }
+      return new Model(spec, layout, memory, origin, platform);
+    } catch (RuntimeException e) {
+      if (memory != null) {
+        memory.close();
+      }
+      platform.workspace().release(layout.workspaceFloats());
+      throw e;
+    }
+  }
+
+  /** Finds a model. */
+  public Model get(String name) {
+    Model model = models.get(name);
+    if (model == null) {
+      throw name.isEmpty()
+          ? Refusals.invalidField("model", "\"\"", "a model's name")
+          : Refusals.modelNotFound(name);
+    }
+    return model;
+  }
+
+  /** All models, by name. */
+  public List<Model> list() {
+    return List.copyOf(models.values());
+  }
+
+  /**
+   * Deletes a model.
+   *
+   * @return the bytes of device memory freed
+   */
+  public CompletableFuture<Long> delete(String name, boolean keepCheckpoints) {
+    return delete(get(name), keepCheckpoints, "was deleted");
+  }
+
+  private CompletableFuture<Long> delete(Model model, boolean keepCheckpoints, String how) {
+    MuondException reason = Refusals.modelDeleted(model.name(), how);
+    return model
+        .close(reason, () -> forget(model, keepCheckpoints))
+        .whenComplete((freed, failure) -> models.remove(model.name(), model));
+  }
+
+  private CompletableFuture<Void> forget(Model model, boolean keepCheckpoints) {
+    return CompletableFuture.completedFuture(null);
+  }
+
+  private void lookAfter() {
+    try {
+      long now = System.nanoTime();
+      for (Model model : models.values()) {
+        model.expire(now);
+        if (model.leaseExpired(now) && !model.isClosed()) {
+          logger.info("model \"{}\": its lease has expired", model.name());
+          delete(model, false, "was deleted: its lease had expired")
+              .whenComplete((freed, failure) -> logFailure(model, failure));
+        }
+      }
+    } catch (RuntimeException e) {
+      logger.error("looking after the models failed", e);
+    }
+  }
+
+  private static void logFailure(Model model, Throwable failure) {
+    if (failure != null) {
+      logger.error("model \"{}\" could not be deleted completely", model.name(), failure);
+    }
+  }
+
+  /** The engine. */
+  public Engine engine() {
+    return platform.engine();
+  }
+
+  /** The engine's thread, for what computes. */
+  public EngineThread engineThread() {
+    return engineThread;
+  }
+
+  /** How long an open step may stay without news. */
+  public Duration stepTimeout() {
+    return platform.settings().stepTimeout();
+  }
+
+  /** Refuses new models, uploads and steps from now on. */
+  public void drain() {
+    draining = true;
+  }
+
+  /** Refuses if no new work is taken. */
+  public void requireNotDraining() {
+    if (draining) {
+      throw Refusals.shuttingDown();
+    }
+  }
+
+  /** Whether any model has an open step or an upload. */
+  public boolean isWorking() {
+    return models.values().stream().anyMatch(Model::isWorking);
+  }
+
+  /** Frees every model. Checkpoints stay. */
+  @Override
+  public void close() {
+    timer.shutdownNow();
+    List<CompletableFuture<Long>> freed = new ArrayList<>();
+    for (Model model : models.values()) {
+      if (!model.isClosed()) {
+        freed.add(
+            model.close(Refusals.shuttingDown(), () -> CompletableFuture.completedFuture(null)));
+      }
+    }
+    CompletableFuture.allOf(freed.toArray(CompletableFuture[]::new)).join();
+    engineThread.submit(() -> closeWorkspace()).join();
+    engineThread.close();
+    storage.shutdown();
+  }
+
+  private Void closeWorkspace() {
+    platform.workspace().close();
+    return null;
+  }
+}

@@ -1,0 +1,33 @@
+package io.muond.server.model;
+
+import io.muond.v1.CreateModelRequest;
+import io.muond.v1.Plan;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * A checked request for a model, every default filled in.
+ *
+ * @param request as it came, kept for checkpoints
+ * @param plan of a model made from a tree
+ * @param workers sorted and distinct, at least one
+ * @param maxWorkers for how many staging is reserved
+ * @param leaseTtl how long it lives without a heartbeat
+ * @param everySteps a checkpoint is due after every so many steps; 0 for none
+ */
+record ModelSpec(
+    String name,
+    CreateModelRequest request,
+    List<ParameterSpec> parameters,
+    Optional<Plan> plan,
+    List<String> workers,
+    int maxWorkers,
+    Optional<Duration> leaseTtl,
+    long everySteps) {
+
+  /** Elements of all parameters together. */
+  long floats() {
+    return parameters.stream().mapToLong(ParameterSpec::floats).sum();
+  }
+}

@@ -1,0 +1,59 @@
+package io.muond.server.model;
+
+import com.google.protobuf.Duration;
+import com.google.protobuf.Timestamp;
+import io.muond.v1.Durability;
+import java.time.Instant;
+
+/** Describes a model to clients. */
+final class ModelView {
+  private ModelView() {}
+
+  static io.muond.v1.Model of(Model model) {
+    ModelSpec spec = model.spec();
+    io.muond.v1.Model.Builder view =
+        io.muond.v1.Model.newBuilder()
+            .setName(spec.name())
+            .setMaxWorkers(spec.maxWorkers())
+            .setCreateTime(timestamp(model.createTime()))
+            .setDurability(durability(spec))
+            .setMemory(ModelMemory.use(model.layout(), spec.maxWorkers()));
+    spec.parameters().forEach(p -> view.addParameters(p.declaration()));
+    spec.plan().ifPresent(view::setPlan);
+    spec.leaseTtl()
+        .ifPresent(
+            ttl ->
+                view.setLeaseTtl(
+                    Duration.newBuilder().setSeconds(ttl.getSeconds()).setNanos(ttl.getNano())));
+    synchronized (model.state()) {
+      state(model.state(), view);
+    }
+    return view.build();
+  }
+
+  private static void state(ModelState state, io.muond.v1.Model.Builder view) {
+    view.setIncarnation(state.ledger().incarnation())
+        .setCommittedStep(state.ledger().committedStep())
+        .setReady(state.isReady())
+        .addAllWorkers(state.workers().ids())
+        .setWorkerEpoch(state.workers().epoch());
+    state.ledger().durableStep().ifPresent(view::setDurableStep);
+    if (state.open() != null) {
+      view.setOpenStep(state.open().number());
+    }
+  }
+
+  static Timestamp timestamp(Instant instant) {
+    return Timestamp.newBuilder()
+        .setSeconds(instant.getEpochSecond())
+        .setNanos(instant.getNano())
+        .build();
+  }
+
+  private static Durability durability(ModelSpec spec) {
+    Durability.Builder durability = Durability.newBuilder();
+    return spec.everySteps() > 0
+        ? durability.setEverySteps(spec.everySteps()).build()
+        : durability.setOnRequest(Durability.OnRequest.getDefaultInstance()).build();
+  }
+}

@@ -1,0 +1,132 @@
+package io.muond.server.model;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * The step that is open: who contributes what, and who waits for it. Guarded by the model's lock,
+ * but for {@link #news}.
+ */
+final class OpenStep {
+  private final long number;
+  private final long opened = System.nanoTime();
+  private final SortedMap<String, Part> parts = new TreeMap<>();
+  private final List<Waiting> waiting = new ArrayList<>();
+  private StepOptions options;
+  private volatile long lastNews = opened;
+  private volatile long lastArrival = opened;
+  private boolean settled;
+
+  OpenStep(long number) {
+    this.number = number;
+  }
+
+  /** One worker's part. */
+  static final class Part {
+    final String worker;
+    final int slot;
+    final double weight;
+    final long headerDigest;
+    final Contribution contribution;
+    private boolean sealed;
+
+    Part(String worker, int slot, double weight, long headerDigest, Contribution contribution) {
+      this.worker = worker;
+      this.slot = slot;
+      this.weight = weight;
+      this.headerDigest = headerDigest;
+      this.contribution = contribution;
+    }
+
+    boolean isSealed() {
+      return sealed;
+    }
+
+    void seal() {
+      sealed = true;
+    }
+  }
+
+  /** A call that waits for the step. */
+  record Waiting(StepOptions options, CompletableFuture<Committed> answer) {}
+
+  long number() {
+    return number;
+  }
+
+  /** When it was opened, by {@link System#nanoTime}. */
+  long opened() {
+    return opened;
+  }
+
+  SortedMap<String, Part> parts() {
+    return parts;
+  }
+
+  StepOptions options() {
+    return options;
+  }
+
+  void setOptions(StepOptions options) {
+    this.options = options;
+  }
+
+  /** Whether every one of {@code workers} has committed. */
+  boolean isSealed(WorkerSet workers) {
+    return missing(workers).isEmpty();
+  }
+
+  /** The workers that have not committed. */
+  List<String> missing(WorkerSet workers) {
+    List<String> missing = new ArrayList<>(workers.ids());
+    missing.removeIf(id -> parts.containsKey(id) && parts.get(id).isSealed());
+    return missing;
+  }
+
+  CompletableFuture<Committed> await(StepOptions callOptions) {
+    CompletableFuture<Committed> answer = new CompletableFuture<>();
+    waiting.add(new Waiting(callOptions, answer));
+    return answer;
+  }
+
+  List<Waiting> waiting() {
+    return waiting;
+  }
+
+  /** It was committed, or has failed. */
+  void settle() {
+    settled = true;
+  }
+
+  boolean isSettled() {
+    return settled;
+  }
+
+  /** Something arrived. */
+  void news() {
+    lastNews = System.nanoTime();
+  }
+
+  /** Gradients arrived. */
+  void arrival() {
+    long now = System.nanoTime();
+    lastNews = now;
+    lastArrival = now;
+  }
+
+  long lastArrival() {
+    return lastArrival;
+  }
+
+  long silentNanos(long now) {
+    return now - lastNews;
+  }
+
+  /** Refuses everything from now on. Returns once no write to its slots is in progress. */
+  void close(MuondException reason) {
+    parts.values().forEach(p -> p.contribution.close(reason));
+  }
+}

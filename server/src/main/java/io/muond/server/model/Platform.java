@@ -1,0 +1,42 @@
+package io.muond.server.model;
+
+import static java.util.Objects.requireNonNull;
+
+import io.muond.server.engine.Engine;
+import io.muond.server.optimizer.Optimizer;
+import java.time.Duration;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.function.BooleanSupplier;
+
+/**
+ * What all models of a server share.
+ *
+ * @param timer runs short tasks later
+ * @param storage runs what waits for disks
+ * @param draining whether no new work may begin
+ */
+record Platform(
+    Engine engine,
+    EngineThread engineThread,
+    Optimizer optimizer,
+    Workspace workspace,
+    ScheduledExecutorService timer,
+    Executor storage,
+    StepObserver observer,
+    BooleanSupplier draining,
+    Settings settings) {
+
+  Platform {
+    requireNonNull(engine, "engine is null");
+    requireNonNull(optimizer, "optimizer is null");
+  }
+
+  /**
+   * How patient the server is.
+   *
+   * @param stepTimeout after which an open step, or an upload, without news is dropped
+   * @param readerGrace that slow readers have before a step takes their buffer
+   */
+  record Settings(Duration stepTimeout, Duration readerGrace) {}
+}

@@ -1,0 +1,230 @@
+package io.muond.server.model;
+
+import io.muond.server.model.StepComputation.Outcome;
+import io.muond.server.model.StepObserver.StepTimes;
+import io.muond.v1.CommitOptions;
+import io.muond.v1.StepReport;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+
+/** Commits the steps of one model: the last worker's commit computes, all of them are answered. */
+final class StepCommitter {
+  private final Model model;
+  private final ModelState state;
+  private final ModelMemory memory;
+  private final StepComputation computation;
+  private final StepObserver observer;
+
+  StepCommitter(Model model, ModelMemory memory, StepComputation computation) {
+    this.model = model;
+    this.state = model.state();
+    this.memory = memory;
+    this.computation = computation;
+    this.observer = model.observer();
+  }
+
+  CompletableFuture<Committed> commit(StepTicket ticket, CommitOptions message) {
+    StepOptions options = StepOptions.read(message, model.spec().parameters());
+    if (ticket.isRepeat()) {
+      return repeat(ticket, options);
+    }
+    OpenStep step = ticket.step();
+    boolean last = false;
+    CompletableFuture<Committed> answer;
+    synchronized (state) {
+      if (ticket.part().isSealed()) {
+        requireSameOptions(step, options);
+        if (step.isSettled()) {
+          return CompletableFuture.completedFuture(answerSettled(ticket, options));
+        }
+      } else {
+        state.requireLive();
+        seal(ticket, options);
+        last = step.isSealed(state.workers());
+        if (last) {
+          state.occupy();
+        }
+      }
+      answer = step.await(options);
+    }
+    if (last) {
+      launch(step);
+    }
+    return answer;
+  }
+
+  private void seal(StepTicket ticket, StepOptions options) {
+    OpenStep step = ticket.step();
+    Contribution contribution = ticket.part().contribution;
+    contribution.requireOpen();
+    contribution.requireComplete();
+    requireSameOptions(step, options);
+    step.setOptions(options);
+    ticket.part().seal();
+    step.news();
+  }
+
+  private void requireSameOptions(OpenStep step, StepOptions options) {
+    if (step.options() != null && !step.options().message().equals(options.message())) {
+      throw Refusals.stepConflict(
+          model.spec().name(), step.number(), "it was committed with other options");
+    }
+  }
+
+  private void launch(OpenStep step) {
+    long sealed = System.nanoTime();
+    model.exclusively(
+        () ->
+            model
+                .computeInSpare(() -> computation.run(step))
+                .thenCompose(outcome -> finish(step, outcome, sealed))
+                .handle((report, failure) -> settle(step, report, failure)));
+  }
+
+  private CompletableFuture<StepReport> finish(OpenStep step, Outcome outcome, long sealed) {
+    long computed = System.nanoTime();
+    StepReport report;
+    synchronized (state) {
+      report = report(step, outcome);
+      memory.commit();
+      state.ledger().commit(record(step, report));
+      state.setOpen(null);
+      state.repeats().clear();
+    }
+    return model
+        .saveIfDue(step.number())
+        .thenApply(
+            ignored -> {
+              StepTimes times =
+                  new StepTimes(
+                      seconds(step.opened(), sealed),
+                      seconds(sealed, computed),
+                      seconds(computed, System.nanoTime()));
+              observer.committed(times, outcome.orthogonalityMax(), outcome.tangencyRms());
+              return report;
+            });
+  }
+
+  private static double seconds(long from, long to) {
+    return (to - from) / 1e9;
+  }
+
+  private StepReport report(OpenStep step, Outcome outcome) {
+    double seconds = seconds(step.lastArrival(), System.nanoTime()) - outcome.optimumSeconds();
+    return StepReport.newBuilder()
+        .setStep(step.number())
+        .setIncarnation(state.ledger().incarnation())
+        .setSeconds(Math.max(0, seconds))
+        .addAllParameters(outcome.parameters())
+        .build();
+  }
+
+  private static CommittedStep record(OpenStep step, StepReport report) {
+    Map<String, CommittedStep.Part> parts = new TreeMap<>();
+    step.parts()
+        .forEach(
+            (id, part) ->
+                parts.put(
+                    id,
+                    new CommittedStep.Part(part.headerDigest, part.contribution.contentDigest())));
+    return new CommittedStep(
+        step.number(), step.options().digest(), CommittedStep.sorted(parts), report);
+  }
+
+  /** Answers everyone. Never fails, so that the queue goes on. */
+  private Void settle(OpenStep step, StepReport report, Throwable failure) {
+    Throwable reason =
+        failure instanceof CompletionException && failure.getCause() != null
+            ? failure.getCause()
+            : failure;
+    List<Answer> answers;
+    CompletableFuture<Void> busy;
+    synchronized (state) {
+      step.settle();
+      if (state.open() == step) {
+        MuondException why =
+            reason instanceof MuondException m
+                ? m
+                : Refusals.stepAborted(model.spec().name(), step.number(), "the server failed");
+        state.setOpen(null);
+        step.close(why);
+        observer.dropped(why);
+      }
+      answers = step.waiting().stream().map(w -> answer(w, report, reason)).toList();
+      busy = state.release();
+    }
+    answers.forEach(Answer::give);
+    busy.complete(null);
+    return null;
+  }
+
+  private Answer answer(OpenStep.Waiting waiting, StepReport report, Throwable failure) {
+    return failure == null
+        ? new Answer(waiting.answer(), answer(waiting.options(), report, false), null)
+        : new Answer(waiting.answer(), null, failure);
+  }
+
+  private record Answer(CompletableFuture<Committed> to, Committed committed, Throwable failure) {
+    void give() {
+      if (failure == null) {
+        to.complete(committed);
+      } else {
+        to.completeExceptionally(failure);
+      }
+    }
+  }
+
+  /** To be called with the lock, while the step is still the last one. */
+  private Committed answer(StepOptions options, StepReport report, boolean repeated) {
+    StepReport.Builder full = report.toBuilder().setRepeatedStep(repeated);
+    state.ledger().durableStep().ifPresent(full::setDurableStep);
+    Optional<WeightsReader> weights =
+        options.returnWeights().map(type -> model.pin(model.spec().parameters(), type));
+    return new Committed(full.build(), weights);
+  }
+
+  /** A commit that came while its step was being settled. To be called with the lock. */
+  private Committed answerSettled(StepTicket ticket, StepOptions options) {
+    ticket.part().contribution.requireOpen();
+    state.ledger().locate(ticket.header());
+    return answer(options, state.ledger().last().orElseThrow().report(), true);
+  }
+
+  private CompletableFuture<Committed> repeat(StepTicket ticket, StepOptions options) {
+    synchronized (state) {
+      state.requireLive();
+      state.ledger().locate(ticket.header());
+      ticket.part().contribution.requireOpen();
+      ticket.part().contribution.requireComplete();
+      state.repeats().remove(ticket.part().worker, ticket.part());
+      CommittedStep last = state.ledger().last().orElseThrow();
+      CommittedStep.Part part = last.part(ticket.part().worker);
+      boolean same =
+          last.step() == ticket.header().getStep()
+              && last.optionsDigest() == options.digest()
+              && part.content() == ticket.part().contribution.contentDigest();
+      if (!same) {
+        throw Refusals.stepConflict(
+            model.spec().name(),
+            ticket.header().getStep(),
+            "it was committed with other gradients or options");
+      }
+    }
+    // A step whose checkpoint failed was not acknowledged: it is saved before it is now.
+    long step = ticket.header().getStep();
+    return model
+        .exclusively(() -> model.saveIfDue(step))
+        .thenCompose(ignored -> state.whenIdle(() -> answerRepeat(ticket, options)));
+  }
+
+  private Committed answerRepeat(StepTicket ticket, StepOptions options) {
+    state.ledger().locate(ticket.header());
+    CommittedStep last = state.ledger().last().orElseThrow();
+    observer.repeated();
+    return answer(options, last.report(), true);
+  }
+}

@@ -1,0 +1,211 @@
+package io.muond.server.model;
+
+import io.muond.server.engine.Engine;
+import io.muond.v1.StepHeader;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.BooleanSupplier;
+import java.util.function.Function;
+
+/** Opens, finds, drops and expires the steps of one model. */
+final class StepDesk {
+  private final ModelSpec spec;
+  private final ModelState state;
+  private final ModelMemory memory;
+  private final Engine engine;
+  private final StepObserver observer;
+  private final BooleanSupplier draining;
+  private final Map<String, Integer> index;
+
+  StepDesk(ModelSpec spec, ModelState state, ModelMemory memory, Platform platform) {
+    this.spec = spec;
+    this.state = state;
+    this.memory = memory;
+    this.engine = platform.engine();
+    this.observer = platform.observer();
+    this.draining = platform.draining();
+    this.index = Contribution.index(spec.parameters());
+  }
+
+  /** Opens a step for the worker of {@code header}; {@code owner} is the call that does. */
+  CompletableFuture<StepTicket> open(StepHeader header, Object owner) {
+    return state.whenIdle(() -> openIdle(header, owner));
+  }
+
+  private StepTicket openIdle(StepHeader header, Object owner) {
+    long headerDigest = CommittedStep.headerDigest(header);
+    if (state.ledger().locate(header) == StepLedger.Position.LAST) {
+      return openRepeat(header, headerDigest, owner);
+    }
+    if (!state.isReady()) {
+      throw Refusals.weightsMissing(spec.name());
+    }
+    int slot = state.workers().slot(header);
+    double weight = weight(header);
+    OpenStep open = state.open();
+    if (open == null) {
+      if (draining.getAsBoolean()) {
+        throw Refusals.shuttingDown();
+      }
+      open = new OpenStep(header.getStep());
+      state.setOpen(open);
+    }
+    OpenStep.Part part = open.parts().get(header.getWorker());
+    if (part == null) {
+      Contribution contribution = contribution(header.getStep(), p -> memory.gradient(p, slot));
+      part = new OpenStep.Part(header.getWorker(), slot, weight, headerDigest, contribution);
+      open.parts().put(header.getWorker(), part);
+    }
+    requireSameHeader(header, part, headerDigest);
+    part.contribution.own(owner);
+    open.news();
+    return new StepTicket(header, open, part);
+  }
+
+  private static double weight(StepHeader header) {
+    double weight = header.hasWeight() ? header.getWeight() : 1;
+    if (!Float.isFinite((float) weight)) {
+      throw Refusals.invalidField("weight", weight, "a finite number");
+    }
+    return weight;
+  }
+
+  private Contribution contribution(
+      long step, Function<ParameterSpec, io.muond.server.engine.Region> target) {
+    return new Contribution(
+        spec.name(),
+        step,
+        spec.parameters(),
+        index,
+        p -> new TensorStaging(engine, p, target.apply(p)));
+  }
+
+  /** A contribution of all parameters to gradient slot 0 that belongs to no step: an upload. */
+  Contribution upload() {
+    return contribution(0, p -> memory.gradient(p, 0));
+  }
+
+  private StepTicket openRepeat(StepHeader header, long headerDigest, Object owner) {
+    CommittedStep last = state.ledger().last().orElseThrow();
+    CommittedStep.Part committed = last.part(header.getWorker());
+    if (committed == null) {
+      throw Refusals.unknownWorker(header.getWorker(), last.parts().keySet());
+    }
+    if (committed.header() != headerDigest) {
+      throw Refusals.stepConflict(
+          spec.name(), header.getStep(), "it was committed with another header");
+    }
+    OpenStep.Part part =
+        state
+            .repeats()
+            .computeIfAbsent(
+                header.getWorker(),
+                worker ->
+                    new OpenStep.Part(
+                        worker, 0, 1, headerDigest, contribution(header.getStep(), p -> null)));
+    part.contribution.own(owner);
+    return new StepTicket(header, null, part);
+  }
+
+  private void requireSameHeader(StepHeader header, OpenStep.Part part, long headerDigest) {
+    if (part.headerDigest != headerDigest) {
+      throw Refusals.stepConflict(
+          spec.name(),
+          header.getStep(),
+          "worker \"" + header.getWorker() + "\" has opened it with another header");
+    }
+  }
+
+  /** Finds what the worker of {@code header} has opened. */
+  StepTicket find(StepHeader header) {
+    synchronized (state) {
+      state.requireLive();
+      boolean repeat = state.ledger().locate(header) == StepLedger.Position.LAST;
+      OpenStep open = repeat ? null : state.open();
+      Map<String, OpenStep.Part> parts =
+          repeat ? state.repeats() : open == null ? Map.of() : open.parts();
+      OpenStep.Part part = parts.get(header.getWorker());
+      if (part == null) {
+        throw Refusals.stepNotOpen(spec.name(), header.getStep(), header.getWorker());
+      }
+      requireSameHeader(header, part, CommittedStep.headerDigest(header));
+      return new StepTicket(header, open, part);
+    }
+  }
+
+  /** The call {@code owner} has ended: what it alone had opened and not committed is dropped. */
+  void leave(StepTicket ticket, Object owner) {
+    synchronized (state) {
+      OpenStep.Part part = ticket.part();
+      if (!part.contribution.disown(owner) || part.isSealed()) {
+        return;
+      }
+      MuondException reason =
+          Refusals.stepAborted(
+              spec.name(), ticket.header().getStep(), "the call that had opened it has ended");
+      part.contribution.close(reason);
+      if (ticket.step() == null) {
+        state.repeats().remove(part.worker, part);
+        return;
+      }
+      ticket.step().parts().remove(part.worker, part);
+      if (state.open() == ticket.step() && ticket.step().parts().isEmpty()) {
+        state.setOpen(null);
+        observer.dropped(reason);
+      }
+    }
+  }
+
+  /**
+   * Drops the open step of {@code header}.
+   *
+   * @return the next step
+   */
+  CompletableFuture<Long> abort(StepHeader header) {
+    return state.whenIdle(
+        () -> {
+          if (state.ledger().locate(header) == StepLedger.Position.LAST) {
+            throw Refusals.stepNotOpen(spec.name(), header.getStep(), header.getWorker());
+          }
+          drop(
+              Refusals.stepAborted(
+                  spec.name(),
+                  header.getStep(),
+                  "worker \"" + header.getWorker() + "\" asked for it"));
+          return state.ledger().nextStep();
+        });
+  }
+
+  /** Drops the open step, if there is one that does not compute. To be called with the lock. */
+  void drop(MuondException reason) {
+    OpenStep open = state.open();
+    if (open == null || state.isBusy()) {
+      return;
+    }
+    state.setOpen(null);
+    open.close(reason);
+    observer.dropped(reason);
+    open.waiting().forEach(w -> w.answer().completeExceptionally(reason));
+  }
+
+  /** Drops the open step because of something else that happens to the model. */
+  void drop(String why) {
+    OpenStep open = state.open();
+    if (open != null) {
+      drop(Refusals.stepAborted(spec.name(), open.number(), why));
+    }
+  }
+
+  /** Drops the open step if nothing has arrived for {@code timeout}. */
+  void expire(long now, Duration timeout) {
+    synchronized (state) {
+      OpenStep open = state.open();
+      if (open != null && open.silentNanos(now) > timeout.toNanos()) {
+        List<String> missing = open.missing(state.workers());
+        drop(Refusals.stepExpired(spec.name(), open.number(), missing));
+      }
+    }
+  }
+}

@@ -1,0 +1,127 @@
+package io.muond.server.model;
+
+import com.google.protobuf.CodedOutputStream;
+import io.muond.server.engine.ElementType;
+import io.muond.server.manifold.ManifoldKind;
+import io.muond.server.optimizer.BatchProgram;
+import io.muond.server.optimizer.ReportDetail;
+import io.muond.v1.CommitOptions;
+import io.muond.v1.DataType;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/** The checked options of a commit. */
+final class StepOptions {
+  private final CommitOptions message;
+  private final double[] learningRates;
+
+  private StepOptions(CommitOptions message, double[] learningRates) {
+    this.message = message;
+    this.learningRates = learningRates;
+  }
+
+  /** Reads {@code message}, or says what is wrong with it. */
+  static StepOptions read(CommitOptions message, List<ParameterSpec> parameters) {
+    if (message.hasLearningRate()) {
+      requireRate("learning_rate", message.getLearningRate());
+    }
+    Set<String> groups = new HashSet<>();
+    parameters.forEach(p -> groups.add(p.declaration().getGroup()));
+    for (Map.Entry<String, Double> entry : message.getGroupLearningRatesMap().entrySet()) {
+      if (!groups.contains(entry.getKey())) {
+        throw Refusals.invalidField(
+            "group_learning_rates", '"' + entry.getKey() + '"', "a group of the model");
+      }
+      requireRate("group_learning_rates[\"" + entry.getKey() + "\"]", entry.getValue());
+    }
+    requireKnown("report_detail", message.getReportDetailValue(), message.getReportDetail());
+    requireKnown("return_weights", message.getReturnWeightsValue(), message.getReturnWeights());
+    double[] rates = new double[parameters.size()];
+    for (ParameterSpec parameter : parameters) {
+      rates[parameter.index()] = rate(message, parameter);
+    }
+    return new StepOptions(message, rates);
+  }
+
+  private static void requireRate(String field, double rate) {
+    if (!(rate >= 0) || Double.isInfinite(rate)) {
+      throw Refusals.invalidField(field, rate, "a finite number >= 0");
+    }
+  }
+
+  private static void requireKnown(String field, int value, Enum<?> known) {
+    if (known.name().equals("UNRECOGNIZED")) {
+      throw Refusals.invalidField(field, value, "a known value");
+    }
+  }
+
+  private static double rate(CommitOptions message, ParameterSpec parameter) {
+    String group = parameter.declaration().getGroup();
+    Double own = message.getGroupLearningRatesMap().get(group);
+    if (own == null && !message.hasLearningRate()) {
+      throw Refusals.invalidField(
+          "learning_rate",
+          "absent",
+          "a finite number >= 0, for parameter \"" + parameter.name() + "\"");
+    }
+    double eta = own == null ? message.getLearningRate() : own;
+    double rate = eta * parameter.declaration().getLearningRateMultiplier();
+    boolean stiefel = parameter.manifold() == ManifoldKind.STIEFEL;
+    if (!Float.isFinite((float) rate) || stiefel && rate > BatchProgram.MAX_LEARNING_RATE) {
+      throw Refusals.invalidField(
+          "learning_rate",
+          eta,
+          "times its multiplier at most "
+              + (stiefel ? BatchProgram.MAX_LEARNING_RATE : Float.MAX_VALUE)
+              + " for parameter \""
+              + parameter.name()
+              + "\", not "
+              + rate);
+    }
+    return rate;
+  }
+
+  /** The options as they came. */
+  CommitOptions message() {
+    return message;
+  }
+
+  /** The learning rate of a parameter, its multiplier included. */
+  double learningRate(ParameterSpec parameter) {
+    return learningRates[parameter.index()];
+  }
+
+  ReportDetail reportDetail() {
+    return switch (message.getReportDetail()) {
+      case REPORT_DETAIL_BASIC -> ReportDetail.BASIC;
+      case REPORT_DETAIL_OPTIMUM -> ReportDetail.OPTIMUM;
+      case REPORT_DETAIL_UNSPECIFIED, REPORT_DETAIL_RESIDUALS, UNRECOGNIZED ->
+          ReportDetail.RESIDUALS;
+    };
+  }
+
+  /** How the new weights are to be sent, if at all. */
+  Optional<DataType> returnWeights() {
+    DataType type = message.getReturnWeights();
+    ElementType element = Wire.elementType(type);
+    return element == null ? Optional.empty() : Optional.of(type);
+  }
+
+  /** A digest of all options. */
+  long digest() {
+    byte[] bytes = new byte[message.getSerializedSize()];
+    CodedOutputStream out = CodedOutputStream.newInstance(bytes);
+    out.useDeterministicSerialization();
+    try {
+      message.writeTo(out);
+    } catch (IOException e) {
+      throw new UncheckedIOException("an array of the right size was too small", e);
+    }
+    return Mix64.chain(0, bytes);
+  }
+}

@@ -1,0 +1,50 @@
+package io.muond.server.model;
+
+import io.muond.v1.CommitOptions;
+import io.muond.v1.TensorChunk;
+import java.util.concurrent.CompletableFuture;
+
+/** One call's way to fill and commit one worker's part of a step. */
+public final class StepWriter {
+  private final Model model;
+  private final StepTicket ticket;
+
+  StepWriter(Model model, StepTicket ticket) {
+    this.model = model;
+    this.ticket = ticket;
+  }
+
+  /** The step was committed before; filling and committing it again returns its report. */
+  public boolean isRepeat() {
+    return ticket.isRepeat();
+  }
+
+  /** Takes a chunk of a gradient, or refuses it by a {@link MuondException}. */
+  public void stage(TensorChunk chunk) {
+    long bytes = ticket.part().contribution.stage(chunk);
+    if (ticket.step() != null) {
+      ticket.step().arrival();
+    }
+    model.observer().gradientBytes(bytes);
+  }
+
+  /** Commits this worker's part; completes when the step is committed, or refused. */
+  public CompletableFuture<Committed> commit(CommitOptions options) {
+    return model.commit(ticket, options);
+  }
+
+  /** Bytes of this worker's part that are here. */
+  public long receivedBytes() {
+    return ticket.part().contribution.receivedBytes();
+  }
+
+  /** Bytes of this worker's part that are still to come. */
+  public long missingBytes() {
+    return ticket.part().contribution.missingBytes();
+  }
+
+  /** The call {@code owner}, which opened the step, has ended. */
+  public void leave(Object owner) {
+    model.desk().leave(ticket, owner);
+  }
+}

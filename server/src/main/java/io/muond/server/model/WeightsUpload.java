@@ -1,0 +1,151 @@
+package io.muond.server.model;
+
+import io.muond.server.engine.ElementType;
+import io.muond.server.engine.Engine;
+import io.muond.server.engine.Memory;
+import io.muond.server.engine.Region;
+import io.muond.server.optimizer.NotFiniteException;
+import io.muond.v1.TensorChunk;
+import io.muond.v1.WriteWeightsResponse;
+import io.muond.v1.WrittenParameter;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * An upload of weights. It occupies the model's gradient slots from its first message to its end;
+ * the weights change at the end, all of them or none.
+ */
+public final class WeightsUpload implements AutoCloseable {
+  private static final int ZERO_BYTES = 1 << 20;
+
+  private final Model model;
+  private final Contribution contribution;
+  private volatile long lastNews = System.nanoTime();
+  private boolean finishing;
+  private boolean released;
+
+  WeightsUpload(Model model, Contribution contribution) {
+    this.model = model;
+    this.contribution = contribution;
+  }
+
+  /** Takes a chunk of a weight, or refuses it by a {@link MuondException}. */
+  public void stage(TensorChunk chunk) {
+    contribution.stage(chunk);
+    lastNews = System.nanoTime();
+  }
+
+  /** Projects the weights and makes them the model's. */
+  public CompletableFuture<WriteWeightsResponse> finish() {
+    synchronized (model.state()) {
+      contribution.requireOpen();
+      contribution.requireComplete();
+      finishing = true;
+    }
+    return model
+        .exclusively(() -> model.computeInSpare(this::project).thenCompose(this::commit))
+        .whenComplete((response, failure) -> release());
+  }
+
+  private List<WrittenParameter> project() {
+    ModelMemory memory = model.memory();
+    Memory workspace = model.platform().workspace().memory();
+    WrittenParameter[] written = new WrittenParameter[model.spec().parameters().size()];
+    for (int b = 0; b < model.layout().batches().size(); b++) {
+      Batch batch = model.layout().batches().get(b);
+      double[] distances;
+      try {
+        distances =
+            batch.program().project(memory.gradientSlot(b, 0), memory.spareWeights(b), workspace);
+      } catch (NotFiniteException e) {
+        throw StepComputation.notFinite(batch, e);
+      }
+      describe(batch, distances, written);
+      if (batch.hasMomentum()) {
+        zero(model.platform().engine(), memory.gradientSlot(b, 0));
+      }
+    }
+    return List.of(written);
+  }
+
+  private static void describe(Batch batch, double[] distances, WrittenParameter[] written) {
+    int matrix = 0;
+    for (ParameterSpec parameter : batch.members()) {
+      double squares = 0;
+      for (int i = 0; i < parameter.matrices(); i++, matrix++) {
+        squares += distances[matrix] * distances[matrix];
+      }
+      written[parameter.index()] =
+          WrittenParameter.newBuilder()
+              .setName(parameter.name())
+              .setDistance(Math.sqrt(squares))
+              .build();
+    }
+  }
+
+  /** The commit makes this slot the momentum. */
+  private static void zero(Engine engine, Region region) {
+    for (long at = 0; at < region.floats(); ) {
+      int bytes = (int) Math.min(ZERO_BYTES, (region.floats() - at) * Float.BYTES);
+      engine.receive(
+          region.memory(), region.offset() + at, ElementType.FLOAT32, ByteBuffer.allocate(bytes));
+      at += bytes / Float.BYTES;
+    }
+  }
+
+  private CompletableFuture<WriteWeightsResponse> commit(List<WrittenParameter> written) {
+    WriteWeightsResponse.Builder response = WriteWeightsResponse.newBuilder();
+    synchronized (model.state()) {
+      model.memory().commit();
+      StepLedger ledger = model.state().ledger();
+      ledger.rewrite(Incarnations.next());
+      model.state().repeats().clear();
+      model.state().setReady();
+      response
+          .setIncarnation(ledger.incarnation())
+          .setNextStep(ledger.nextStep())
+          .addAllParameters(new ArrayList<>(written));
+    }
+    return model.saveIfAutomatic().thenApply(ignored -> response.build());
+  }
+
+  /** Drops the upload if nothing has arrived for {@code timeout}. */
+  void expire(long now, Duration timeout) {
+    if (now - lastNews > timeout.toNanos()) {
+      cancel(Refusals.uploadExpired(model.spec().name(), timeout));
+    }
+  }
+
+  /** Drops the upload, unless it is being finished. */
+  void cancel(MuondException reason) {
+    synchronized (model.state()) {
+      if (finishing) {
+        return;
+      }
+      contribution.close(reason);
+    }
+    release();
+  }
+
+  /** Drops the upload, unless it was finished. */
+  @Override
+  public void close() {
+    cancel(Refusals.stepAborted(model.spec().name(), 0, "the upload of weights has ended early"));
+  }
+
+  private void release() {
+    CompletableFuture<Void> busy;
+    synchronized (model.state()) {
+      if (released) {
+        return;
+      }
+      released = true;
+      model.uploadEnded();
+      busy = model.state().release();
+    }
+    busy.complete(null);
+  }
+}

@@ -1,0 +1,85 @@
+package io.muond.server.model;
+
+import io.muond.server.engine.DeviceInfo;
+import io.muond.server.engine.Engine;
+import io.muond.server.engine.Memory;
+import io.muond.server.engine.OutOfDeviceMemoryException;
+import java.util.TreeMap;
+
+/**
+ * The solvers' workspace: one allocation that all models share, as large as the largest demand.
+ * Used on the engine's thread only.
+ */
+final class Workspace implements AutoCloseable {
+  private final Engine engine;
+  private final TreeMap<Long, Integer> demands = new TreeMap<>();
+  private Memory memory;
+
+  Workspace(Engine engine) {
+    this.engine = engine;
+  }
+
+  /** As large as the largest demand; null while there is none. */
+  Memory memory() {
+    return memory;
+  }
+
+  private long floats() {
+    return memory == null ? 0 : memory.floats();
+  }
+
+  /**
+   * Checks that a model fits, and makes the workspace large enough for it.
+   *
+   * @param model its name, for errors
+   * @param modelFloats that it is about to allocate
+   * @param workspaceFloats that its programs need
+   * @throws MuondException OUT_OF_MEMORY if it does not fit; nothing has changed
+   */
+  void admit(String model, long modelFloats, long workspaceFloats) {
+    long growth = Math.max(0, workspaceFloats - floats());
+    long needed = bytes(Math.addExact(modelFloats, growth));
+    long available = availableBytes();
+    if (needed > available) {
+      throw Refusals.outOfMemory(model, needed, available);
+    }
+    demands.merge(workspaceFloats, 1, Integer::sum);
+    try {
+      resize();
+    } catch (OutOfDeviceMemoryException e) {
+      release(workspaceFloats);
+      throw Refusals.outOfMemory(model, needed, e.availableBytes());
+    }
+  }
+
+  /** Withdraws a demand. */
+  void release(long workspaceFloats) {
+    demands.computeIfPresent(workspaceFloats, (k, n) -> n == 1 ? null : n - 1);
+    resize();
+  }
+
+  private void resize() {
+    long floats = demands.isEmpty() ? 0 : Math.max(1, demands.lastKey());
+    if (floats != floats()) {
+      // Freed first: it holds nothing between calls, and both may not fit.
+      close();
+      memory = floats == 0 ? null : engine.allocate("workspace", floats);
+    }
+  }
+
+  private long availableBytes() {
+    return engine.devices().stream().mapToLong(DeviceInfo::availableBytes).sum();
+  }
+
+  private static long bytes(long floats) {
+    return Math.multiplyExact(floats, (long) Float.BYTES);
+  }
+
+  @Override
+  public void close() {
+    if (memory != null) {
+      memory.close();
+      memory = null;
+    }
+  }
+}
