@@ -65,9 +65,9 @@ final class ModelMemory implements AutoCloseable {
 
   /** What it holds, in bytes. */
   static MemoryUse use(Layout layout, int slots) {
-    long weights = 2 * Float.BYTES * layout.floats();
-    long momentum = Float.BYTES * layout.momentumFloats();
-    long gradients = Float.BYTES * slots * layout.floats();
+    long weights = 2L * Float.BYTES * layout.floats();
+    long momentum = (long) Float.BYTES * layout.momentumFloats();
+    long gradients = (long) Float.BYTES * slots * layout.floats();
     return MemoryUse.newBuilder()
         .setWeightBytes(weights)
         .setMomentumBytes(momentum)

@@ -60,8 +60,9 @@ public final class ModelRegistry implements AutoCloseable {
             observer,
             () -> draining,
             new Platform.Settings(settings.stepTimeout(), settings.readerGrace()));
-    timer.scheduleWithFixedDelay(
-        this::lookAfter, LOOK_AFTER.toMillis(), LOOK_AFTER.toMillis(), TimeUnit.MILLISECONDS);
+    var unused =
+        timer.scheduleWithFixedDelay(
+            this::lookAfter, LOOK_AFTER.toMillis(), LOOK_AFTER.toMillis(), TimeUnit.MILLISECONDS);
   }
 
   /** Creates a model; completes when it is ready, or waits for its weights. */
@@ -164,8 +165,9 @@ public final class ModelRegistry implements AutoCloseable {
         model.expire(now);
         if (model.leaseExpired(now) && !model.isClosed()) {
           logger.info("model \"{}\": its lease has expired", model.name());
-          delete(model, false, "was deleted: its lease had expired")
-              .whenComplete((freed, failure) -> logFailure(model, failure));
+          var unused =
+              delete(model, false, "was deleted: its lease had expired")
+                  .whenComplete((freed, failure) -> logFailure(model, failure));
         }
       }
     } catch (RuntimeException e) {

@@ -117,7 +117,7 @@ final class ParameterReader {
     if (!declared.hasRadius()) {
       return switch (manifold) {
         case MANIFOLD_STIEFEL -> Math.sqrt((double) rows / columns);
-        case MANIFOLD_OBLIQUE -> Math.sqrt(columns);
+        case MANIFOLD_OBLIQUE -> Math.sqrt((double) columns);
         default -> 1;
       };
     }

@@ -77,12 +77,13 @@ final class StepCommitter {
 
   private void launch(OpenStep step) {
     long sealed = System.nanoTime();
-    model.exclusively(
-        () ->
-            model
-                .computeInSpare(() -> computation.run(step))
-                .thenCompose(outcome -> finish(step, outcome, sealed))
-                .handle((report, failure) -> settle(step, report, failure)));
+    var unused =
+        model.exclusively(
+            () ->
+                model
+                    .computeInSpare(() -> computation.run(step))
+                    .thenCompose(outcome -> finish(step, outcome, sealed))
+                    .handle((report, failure) -> settle(step, report, failure)));
   }
 
   private CompletableFuture<StepReport> finish(OpenStep step, Outcome outcome, long sealed) {

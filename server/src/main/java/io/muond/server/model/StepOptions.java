@@ -72,7 +72,7 @@ final class StepOptions {
     double eta = own == null ? message.getLearningRate() : own;
     double rate = eta * parameter.declaration().getLearningRateMultiplier();
     boolean stiefel = parameter.manifold() == ManifoldKind.STIEFEL;
-    if (!Float.isFinite((float) rate) || stiefel && rate > BatchProgram.MAX_LEARNING_RATE) {
+    if (!Float.isFinite((float) rate) || (stiefel && rate > BatchProgram.MAX_LEARNING_RATE)) {
       throw Refusals.invalidField(
           "learning_rate",
           eta,

@@ -1,0 +1,56 @@
+package io.muond.server.rpc;
+
+import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.StreamObserver;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.function.Supplier;
+
+/** Answers calls of one request and one response. */
+final class Answers {
+  private final Executor executor;
+
+  /**
+   * @param executor sends what other threads have computed
+   */
+  Answers(Executor executor) {
+    this.executor = executor;
+  }
+
+  Executor executor() {
+    return executor;
+  }
+
+  /** Answers by what is known at once. */
+  <T> void now(StreamObserver<T> call, Supplier<T> work) {
+    later(call, () -> CompletableFuture.completedFuture(work.get()));
+  }
+
+  /** Answers by what {@code work} comes to. */
+  <T> void later(StreamObserver<T> call, Supplier<CompletableFuture<T>> work) {
+    // With a handler, answering a call that was cancelled is no error.
+    ((ServerCallStreamObserver<T>) call).setOnCancelHandler(() -> {});
+    CompletableFuture<T> result;
+    try {
+      result = work.get();
+    } catch (RuntimeException e) {
+      call.onError(Errors.status(e));
+      return;
+    }
+    if (result.isDone()) {
+      var unused = result.whenComplete((value, failure) -> answer(call, value, failure));
+    } else {
+      var unused =
+          result.whenCompleteAsync((value, failure) -> answer(call, value, failure), executor);
+    }
+  }
+
+  private static <T> void answer(StreamObserver<T> call, T value, Throwable failure) {
+    if (failure != null) {
+      call.onError(Errors.status(failure));
+    } else {
+      call.onNext(value);
+      call.onCompleted();
+    }
+  }
+}

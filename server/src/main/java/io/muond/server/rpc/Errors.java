@@ -1,0 +1,90 @@
+package io.muond.server.rpc;
+
+import com.google.protobuf.Any;
+import com.google.rpc.ErrorInfo;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import io.grpc.protobuf.StatusProto;
+import io.muond.server.model.MuondException;
+import io.muond.v1.ErrorReason;
+import java.security.SecureRandom;
+import java.util.HexFormat;
+import java.util.Map;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The one place where failures become gRPC statuses. */
+final class Errors {
+  private static final Logger logger = LoggerFactory.getLogger(Errors.class);
+  private static final String DOMAIN = "muond.io";
+  private static final SecureRandom RANDOM = new SecureRandom();
+
+  private Errors() {}
+
+  /** The status of a failure. One that is not meant for clients is logged under an incident id. */
+  static StatusRuntimeException status(Throwable failure) {
+    Throwable cause = failure;
+    while (cause.getCause() != null
+        && (cause instanceof CompletionException || cause instanceof ExecutionException)) {
+      cause = cause.getCause();
+    }
+    if (cause instanceof MuondException e) {
+      return status(e.reason(), e.getMessage(), e.metadata());
+    }
+    String incident = HexFormat.of().toHexDigits(RANDOM.nextInt());
+    logger.error("incident {}", incident, cause);
+    return status(
+        ErrorReason.INTERNAL_FAULT,
+        "a fault of the server's; its log says more about incident " + incident,
+        Map.of("incident", incident));
+  }
+
+  private static StatusRuntimeException status(
+      ErrorReason reason, String message, Map<String, String> metadata) {
+    ErrorInfo info =
+        ErrorInfo.newBuilder()
+            .setDomain(DOMAIN)
+            .setReason(reason.name())
+            .putAllMetadata(metadata)
+            .build();
+    return StatusProto.toStatusRuntimeException(
+        com.google.rpc.Status.newBuilder()
+            .setCode(code(reason).value())
+            .setMessage(message)
+            .addDetails(Any.pack(info))
+            .build());
+  }
+
+  private static Status.Code code(ErrorReason reason) {
+    return switch (reason) {
+      case INVALID_FIELD,
+          UNKNOWN_PARAMETER,
+          DUPLICATE_PARAMETER,
+          MISSING_PARAMETER,
+          SHAPE_MISMATCH,
+          DATA_TYPE_MISMATCH,
+          NOT_FINITE,
+          BAD_CHUNK,
+          UNKNOWN_WORKER ->
+          Status.Code.INVALID_ARGUMENT;
+      case MODEL_NOT_FOUND, CHECKPOINT_NOT_FOUND -> Status.Code.NOT_FOUND;
+      case MODEL_EXISTS -> Status.Code.ALREADY_EXISTS;
+      case MODEL_REWOUND,
+          MODEL_DELETED,
+          STEP_CONFLICT,
+          STEP_ABORTED,
+          STEP_EXPIRED,
+          WORKERS_CHANGED,
+          WEIGHTS_SUPERSEDED ->
+          Status.Code.ABORTED;
+      case WEIGHTS_MISSING, STEP_GAP, STEP_NOT_OPEN, STEP_NOT_AVAILABLE, NO_DATA_DIRECTORY ->
+          Status.Code.FAILED_PRECONDITION;
+      case OUT_OF_MEMORY -> Status.Code.RESOURCE_EXHAUSTED;
+      case CHECKPOINT_CORRUPT -> Status.Code.DATA_LOSS;
+      case STORAGE_FAILED, SHUTTING_DOWN -> Status.Code.UNAVAILABLE;
+      case INTERNAL_FAULT, REASON_UNSPECIFIED, UNRECOGNIZED -> Status.Code.INTERNAL;
+    };
+  }
+}

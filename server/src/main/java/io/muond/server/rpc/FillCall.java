@@ -1,0 +1,79 @@
+package io.muond.server.rpc;
+
+import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.StreamObserver;
+import io.muond.server.model.ModelRegistry;
+import io.muond.server.model.Refusals;
+import io.muond.server.model.StepWriter;
+import io.muond.v1.FillStepRequest;
+import io.muond.v1.FillStepResponse;
+
+/** A FillStep call. The next message is asked for only when the one before has been staged. */
+final class FillCall implements StreamObserver<FillStepRequest> {
+  private final ModelRegistry models;
+  private final ServerCallStreamObserver<FillStepResponse> call;
+  private StepWriter writer;
+  private boolean ended;
+
+  FillCall(ModelRegistry models, StreamObserver<FillStepResponse> responses) {
+    this.models = models;
+    this.call = (ServerCallStreamObserver<FillStepResponse>) responses;
+    call.disableAutoRequest();
+    call.setOnCancelHandler(() -> {});
+    call.request(1);
+  }
+
+  @Override
+  public void onNext(FillStepRequest request) {
+    if (ended) {
+      return;
+    }
+    try {
+      find(request);
+      request.getChunksList().forEach(writer::stage);
+      call.request(1);
+    } catch (RuntimeException e) {
+      fail(e);
+    }
+  }
+
+  private void find(FillStepRequest request) {
+    if (writer == null) {
+      if (!request.hasHeader()) {
+        throw Refusals.invalidField("header", "absent", "the step's header in the first message");
+      }
+      writer = models.get(request.getHeader().getModel()).find(request.getHeader());
+    } else if (request.hasHeader()) {
+      throw Refusals.invalidField("header", "present", "absent but in the first message");
+    }
+  }
+
+  @Override
+  public void onCompleted() {
+    if (ended) {
+      return;
+    }
+    if (writer == null) {
+      fail(Refusals.invalidField("header", "absent", "a first message with the step's header"));
+      return;
+    }
+    ended = true;
+    call.onNext(
+        FillStepResponse.newBuilder()
+            .setReceivedBytes(writer.receivedBytes())
+            .setMissingBytes(writer.missingBytes())
+            .build());
+    call.onCompleted();
+  }
+
+  /** A stream that breaks loses nothing that was staged. */
+  @Override
+  public void onError(Throwable cancelled) {
+    ended = true;
+  }
+
+  private void fail(RuntimeException failure) {
+    ended = true;
+    call.onError(Errors.status(failure));
+  }
+}

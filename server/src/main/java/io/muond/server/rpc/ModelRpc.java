@@ -1,0 +1,144 @@
+package io.muond.server.rpc;
+
+import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.StreamObserver;
+import io.muond.server.model.Model;
+import io.muond.server.model.ModelRegistry;
+import io.muond.server.model.WeightsReader;
+import io.muond.v1.CreateModelRequest;
+import io.muond.v1.CreateModelResponse;
+import io.muond.v1.DeleteModelRequest;
+import io.muond.v1.DeleteModelResponse;
+import io.muond.v1.GetModelRequest;
+import io.muond.v1.GetModelResponse;
+import io.muond.v1.ListModelsRequest;
+import io.muond.v1.ListModelsResponse;
+import io.muond.v1.ModelServiceGrpc;
+import io.muond.v1.ReadWeightsRequest;
+import io.muond.v1.ReadWeightsResponse;
+import io.muond.v1.RenewLeaseRequest;
+import io.muond.v1.RenewLeaseResponse;
+import io.muond.v1.SetWorkersRequest;
+import io.muond.v1.SetWorkersResponse;
+import io.muond.v1.TensorChunk;
+import io.muond.v1.WriteWeightsRequest;
+import io.muond.v1.WriteWeightsResponse;
+
+/** The model service. */
+final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
+  private final ModelRegistry models;
+  private final Answers answers;
+
+  ModelRpc(ModelRegistry models, Answers answers) {
+    this.models = models;
+    this.answers = answers;
+  }
+
+  @Override
+  public void createModel(CreateModelRequest request, StreamObserver<CreateModelResponse> call) {
+    answers.later(
+        call,
+        () ->
+            models
+                .create(request)
+                .thenApply(
+                    model -> CreateModelResponse.newBuilder().setModel(model.describe()).build()));
+  }
+
+  @Override
+  public void getModel(GetModelRequest request, StreamObserver<GetModelResponse> call) {
+    answers.now(
+        call,
+        () ->
+            GetModelResponse.newBuilder()
+                .setModel(models.get(request.getModel()).describe())
+                .build());
+  }
+
+  @Override
+  public void listModels(ListModelsRequest request, StreamObserver<ListModelsResponse> call) {
+    answers.now(
+        call,
+        () ->
+            ListModelsResponse.newBuilder()
+                .addAllModels(models.list().stream().map(Model::describe).toList())
+                .build());
+  }
+
+  @Override
+  public void deleteModel(DeleteModelRequest request, StreamObserver<DeleteModelResponse> call) {
+    answers.later(
+        call,
+        () ->
+            models
+                .delete(request.getModel(), request.getKeepCheckpoints())
+                .thenApply(freed -> DeleteModelResponse.newBuilder().setFreedBytes(freed).build()));
+  }
+
+  @Override
+  public void renewLease(RenewLeaseRequest request, StreamObserver<RenewLeaseResponse> call) {
+    answers.now(
+        call,
+        () -> {
+          RenewLeaseResponse.Builder response = RenewLeaseResponse.newBuilder();
+          models
+              .get(request.getModel())
+              .renewLease()
+              .ifPresent(end -> response.setExpireTime(Durations.proto(end)));
+          return response.build();
+        });
+  }
+
+  @Override
+  public void setWorkers(SetWorkersRequest request, StreamObserver<SetWorkersResponse> call) {
+    answers.later(call, () -> models.get(request.getModel()).setWorkers(request.getWorkersList()));
+  }
+
+  @Override
+  public StreamObserver<WriteWeightsRequest> writeWeights(
+      StreamObserver<WriteWeightsResponse> call) {
+    return new UploadCall(models, answers.executor(), call);
+  }
+
+  @Override
+  public void readWeights(
+      ReadWeightsRequest request, StreamObserver<ReadWeightsResponse> responses) {
+    ServerCallStreamObserver<ReadWeightsResponse> call =
+        (ServerCallStreamObserver<ReadWeightsResponse>) responses;
+    Outbox<ReadWeightsResponse> outbox = new Outbox<>(call, () -> {});
+    call.setOnReadyHandler(outbox::drain);
+    call.setOnCancelHandler(outbox::cancel);
+    RuntimeException failure = null;
+    try {
+      outbox.send(new WeightsSource(models.get(request.getModel()).read(request)));
+    } catch (RuntimeException e) {
+      failure = e;
+    }
+    outbox.finish(failure);
+  }
+
+  /** The header, then the chunks. */
+  private static final class WeightsSource implements Outbox.Source<ReadWeightsResponse> {
+    private final WeightsReader reader;
+    private boolean begun;
+
+    private WeightsSource(WeightsReader reader) {
+      this.reader = reader;
+    }
+
+    @Override
+    public ReadWeightsResponse next() {
+      if (!begun) {
+        begun = true;
+        return ReadWeightsResponse.newBuilder().setHeader(reader.header()).build();
+      }
+      TensorChunk chunk = reader.next();
+      return chunk == null ? null : ReadWeightsResponse.newBuilder().setChunk(chunk).build();
+    }
+
+    @Override
+    public void close() {
+      reader.close();
+    }
+  }
+}

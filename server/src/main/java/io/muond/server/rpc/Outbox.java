@@ -1,0 +1,106 @@
+package io.muond.server.rpc;
+
+import io.grpc.stub.ServerCallStreamObserver;
+import java.util.ArrayDeque;
+import java.util.Deque;
+
+/**
+ * What a call sends: sources, one after the other, each pulled only while the transport takes more,
+ * so that a slow client costs no memory. Thread-safe.
+ */
+final class Outbox<T> {
+  private final ServerCallStreamObserver<T> call;
+  private final Runnable onEmpty;
+  private final Deque<Source<T>> sources = new ArrayDeque<>();
+  private boolean finishing;
+  private Throwable failure;
+  private boolean ended;
+
+  /** Messages, in order. */
+  interface Source<T> extends AutoCloseable {
+    /** The next message, or null after the last one. */
+    T next();
+
+    @Override
+    default void close() {}
+  }
+
+  /**
+   * @param onEmpty runs when everything has been handed over
+   */
+  Outbox(ServerCallStreamObserver<T> call, Runnable onEmpty) {
+    this.call = call;
+    this.onEmpty = onEmpty;
+  }
+
+  /** Sends what {@code source} gives, after everything before it. Closes it. */
+  void send(Source<T> source) {
+    synchronized (this) {
+      if (ended) {
+        source.close();
+        return;
+      }
+      sources.add(source);
+    }
+    drain();
+  }
+
+  /** Ends the call after everything before, with a failure if there is one. */
+  void finish(Throwable reason) {
+    synchronized (this) {
+      finishing = true;
+      failure = reason;
+    }
+    drain();
+  }
+
+  /** Sends as much as the transport takes now. */
+  void drain() {
+    boolean emptied;
+    synchronized (this) {
+      boolean before = sources.isEmpty();
+      while (!ended && !sources.isEmpty() && call.isReady()) {
+        sendNext();
+      }
+      if (!ended && finishing && sources.isEmpty()) {
+        end();
+      }
+      emptied = !before && sources.isEmpty() && !ended;
+    }
+    if (emptied) {
+      onEmpty.run();
+    }
+  }
+
+  private void sendNext() {
+    T message;
+    try {
+      message = sources.peek().next();
+    } catch (RuntimeException e) {
+      failure = e;
+      end();
+      return;
+    }
+    if (message == null) {
+      sources.remove().close();
+    } else {
+      call.onNext(message);
+    }
+  }
+
+  private void end() {
+    cancel();
+    if (failure == null) {
+      call.onCompleted();
+    } else {
+      call.onError(Errors.status(failure));
+    }
+  }
+
+  /** The client is gone. */
+  synchronized void cancel() {
+    ended = true;
+    sources.forEach(Source::close);
+    sources.clear();
+  }
+}

@@ -1,0 +1,79 @@
+package io.muond.server.rpc;
+
+import io.grpc.stub.StreamObserver;
+import io.muond.server.engine.DeviceInfo;
+import io.muond.server.engine.Engine;
+import io.muond.server.model.ModelRegistry;
+import io.muond.server.model.Refusals;
+import io.muond.v1.Device;
+import io.muond.v1.GetServerInfoRequest;
+import io.muond.v1.GetServerInfoResponse;
+import io.muond.v1.MeasureGemmRequest;
+import io.muond.v1.MeasureGemmResponse;
+import io.muond.v1.ServerServiceGrpc;
+
+/** The server service. */
+final class ServerRpc extends ServerServiceGrpc.ServerServiceImplBase {
+  private static final int MIN_GEMM = 16;
+  private static final int MAX_GEMM = 8_192;
+
+  private final ModelRegistry models;
+  private final Answers answers;
+  private final boolean hasDataDirectory;
+
+  ServerRpc(ModelRegistry models, Answers answers, boolean hasDataDirectory) {
+    this.models = models;
+    this.answers = answers;
+    this.hasDataDirectory = hasDataDirectory;
+  }
+
+  @Override
+  public void getServerInfo(
+      GetServerInfoRequest request, StreamObserver<GetServerInfoResponse> call) {
+    answers.now(call, this::info);
+  }
+
+  private GetServerInfoResponse info() {
+    Engine engine = models.engine();
+    GetServerInfoResponse.Builder info =
+        GetServerInfoResponse.newBuilder()
+            .setVersion(version())
+            .setEngine(engine.kind())
+            .setMaxMessageBytes(GrpcServer.MAX_MESSAGE_BYTES)
+            .setStepTimeout(Durations.proto(models.stepTimeout()))
+            .setHasDataDirectory(hasDataDirectory);
+    for (DeviceInfo device : engine.devices()) {
+      info.addDevices(
+          Device.newBuilder()
+              .setName(device.name())
+              .setMemoryBytes(device.memoryBytes())
+              .setAvailableBytes(device.availableBytes()));
+    }
+    return info.build();
+  }
+
+  private static String version() {
+    String version = ServerRpc.class.getPackage().getImplementationVersion();
+    return version == null ? "development" : version;
+  }
+
+  @Override
+  public void measureGemm(MeasureGemmRequest request, StreamObserver<MeasureGemmResponse> call) {
+    answers.later(
+        call,
+        () -> {
+          int size = request.getSize();
+          if (size < MIN_GEMM || size > MAX_GEMM) {
+            throw Refusals.invalidField("size", Integer.toUnsignedString(size), "16 to 8192");
+          }
+          return models
+              .engineThread()
+              .submit(() -> models.engine().gemmRate(size))
+              .thenApply(
+                  rate ->
+                      MeasureGemmResponse.newBuilder()
+                          .setFloatingPointOperationsPerSecond(rate)
+                          .build());
+        });
+  }
+}

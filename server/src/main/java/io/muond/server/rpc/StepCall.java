@@ -1,0 +1,193 @@
+package io.muond.server.rpc;
+
+import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.StreamObserver;
+import io.muond.server.model.Committed;
+import io.muond.server.model.ModelRegistry;
+import io.muond.server.model.MuondException;
+import io.muond.server.model.Refusals;
+import io.muond.server.model.StepWriter;
+import io.muond.v1.CommitOptions;
+import io.muond.v1.StepRequest;
+import io.muond.v1.StepResponse;
+import io.muond.v1.TensorChunk;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.function.BiConsumer;
+import java.util.function.Consumer;
+
+/**
+ * A Step call. The next message is asked for only when the one before has been staged, committed
+ * and answered, so that a call never holds more than one message.
+ */
+final class StepCall implements StreamObserver<StepRequest> {
+  private final ModelRegistry models;
+  private final Executor executor;
+  private final ServerCallStreamObserver<StepResponse> call;
+  private final Outbox<StepResponse> outbox;
+  private final Consumer<StepCall> onEnd;
+  private StepWriter writer;
+  private boolean working;
+  private boolean halfClosed;
+  private boolean ended;
+
+  /**
+   * @param onEnd is told when the call has ended
+   */
+  StepCall(
+      ModelRegistry models,
+      Executor executor,
+      StreamObserver<StepResponse> responses,
+      Consumer<StepCall> onEnd) {
+    this.onEnd = onEnd;
+    this.models = models;
+    this.executor = executor;
+    this.call = (ServerCallStreamObserver<StepResponse>) responses;
+    this.outbox = new Outbox<>(call, this::proceed);
+    call.disableAutoRequest();
+    call.setOnReadyHandler(outbox::drain);
+    call.setOnCancelHandler(this::cancel);
+    call.request(1);
+  }
+
+  @Override
+  public synchronized void onNext(StepRequest request) {
+    if (ended) {
+      return;
+    }
+    working = true;
+    attempt(
+        () -> {
+          if (!request.hasOpen()) {
+            fill(request);
+            return;
+          }
+          if (writer != null) {
+            throw Refusals.invalidField("open", "a step", "a commit of the open step first");
+          }
+          then(
+              models.get(request.getOpen().getModel()).open(request.getOpen(), this),
+              (opened, failure) -> opened(opened, failure, request));
+        });
+  }
+
+  private synchronized void opened(StepWriter opened, Throwable failure, StepRequest request) {
+    if (failure != null) {
+      fail(failure);
+    } else if (ended) {
+      opened.leave(this);
+    } else {
+      writer = opened;
+      attempt(() -> fill(request));
+    }
+  }
+
+  private void fill(StepRequest request) {
+    if (writer == null) {
+      throw Refusals.invalidField("open", "absent", "the step's header, in the first message");
+    }
+    for (TensorChunk chunk : request.getChunksList()) {
+      writer.stage(chunk);
+    }
+    if (request.hasCommit()) {
+      commit(request.getCommit());
+    } else {
+      proceed();
+    }
+  }
+
+  private void commit(CommitOptions options) {
+    CompletableFuture<Committed> committed = writer.commit(options);
+    writer = null;
+    then(committed, this::committed);
+  }
+
+  private synchronized void committed(Committed committed, Throwable failure) {
+    if (failure != null) {
+      fail(failure);
+    } else {
+      outbox.send(
+          new CommittedSource<>(
+              committed,
+              report -> StepResponse.newBuilder().setReport(report).build(),
+              chunk -> StepResponse.newBuilder().setChunk(chunk).build()));
+    }
+  }
+
+  /** What was asked has been done: on to the next message. */
+  private synchronized void proceed() {
+    working = false;
+    if (ended) {
+      return;
+    }
+    if (halfClosed) {
+      conclude();
+    } else {
+      call.request(1);
+    }
+  }
+
+  private void conclude() {
+    if (writer == null) {
+      leave();
+      outbox.finish(null);
+    } else {
+      fail(Refusals.invalidField("commit", "absent", "the commit, in the step's last message"));
+    }
+  }
+
+  @Override
+  public synchronized void onCompleted() {
+    halfClosed = true;
+    if (!working && !ended) {
+      conclude();
+    }
+  }
+
+  @Override
+  public void onError(Throwable cancelled) {
+    cancel();
+  }
+
+  private synchronized void cancel() {
+    leave();
+    outbox.cancel();
+  }
+
+  /** Ends the call if it is between two steps. */
+  synchronized void endIfIdle(MuondException reason) {
+    if (!working && writer == null && !ended) {
+      fail(reason);
+    }
+  }
+
+  private void fail(Throwable failure) {
+    leave();
+    outbox.finish(failure);
+  }
+
+  private void leave() {
+    ended = true;
+    onEnd.accept(this);
+    if (writer != null) {
+      writer.leave(this);
+      writer = null;
+    }
+  }
+
+  private void attempt(Runnable work) {
+    try {
+      work.run();
+    } catch (RuntimeException e) {
+      fail(e);
+    }
+  }
+
+  private <T> void then(CompletableFuture<T> future, BiConsumer<T, Throwable> action) {
+    if (future.isDone()) {
+      var unused = future.whenComplete(action);
+    } else {
+      var unused = future.whenCompleteAsync(action, executor);
+    }
+  }
+}

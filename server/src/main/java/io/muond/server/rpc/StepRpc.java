@@ -1,0 +1,113 @@
+package io.muond.server.rpc;
+
+import com.google.protobuf.Duration;
+import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.StreamObserver;
+import io.muond.server.model.Committed;
+import io.muond.server.model.ModelRegistry;
+import io.muond.server.model.MuondException;
+import io.muond.v1.AbortStepRequest;
+import io.muond.v1.AbortStepResponse;
+import io.muond.v1.CommitStepRequest;
+import io.muond.v1.CommitStepResponse;
+import io.muond.v1.FillStepRequest;
+import io.muond.v1.FillStepResponse;
+import io.muond.v1.OpenStepRequest;
+import io.muond.v1.OpenStepResponse;
+import io.muond.v1.StepRequest;
+import io.muond.v1.StepResponse;
+import io.muond.v1.StepServiceGrpc;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/** The step service. */
+final class StepRpc extends StepServiceGrpc.StepServiceImplBase {
+  /** Owns what OpenStep opens: it outlives the call. */
+  private static final Object NO_CALL = new Object();
+
+  private final ModelRegistry models;
+  private final Answers answers;
+  private final Set<StepCall> stepCalls = ConcurrentHashMap.newKeySet();
+
+  StepRpc(ModelRegistry models, Answers answers) {
+    this.models = models;
+    this.answers = answers;
+  }
+
+  @Override
+  public void openStep(OpenStepRequest request, StreamObserver<OpenStepResponse> call) {
+    Duration expiresAfter = Durations.proto(models.stepTimeout());
+    answers.later(
+        call,
+        () ->
+            models
+                .get(request.getHeader().getModel())
+                .open(request.getHeader(), NO_CALL)
+                .thenApply(
+                    writer ->
+                        OpenStepResponse.newBuilder()
+                            .setAlreadyCommitted(writer.isRepeat())
+                            .setExpiresAfter(expiresAfter)
+                            .build()));
+  }
+
+  @Override
+  public StreamObserver<FillStepRequest> fillStep(StreamObserver<FillStepResponse> call) {
+    return new FillCall(models, call);
+  }
+
+  @Override
+  public void commitStep(CommitStepRequest request, StreamObserver<CommitStepResponse> responses) {
+    ServerCallStreamObserver<CommitStepResponse> call =
+        (ServerCallStreamObserver<CommitStepResponse>) responses;
+    Outbox<CommitStepResponse> outbox = new Outbox<>(call, () -> {});
+    call.setOnReadyHandler(outbox::drain);
+    call.setOnCancelHandler(outbox::cancel);
+    try {
+      var unused =
+          models
+              .get(request.getHeader().getModel())
+              .find(request.getHeader())
+              .commit(request.getOptions())
+              .whenCompleteAsync(
+                  (committed, failure) -> answer(outbox, committed, failure), answers.executor());
+    } catch (RuntimeException e) {
+      outbox.finish(e);
+    }
+  }
+
+  private static void answer(
+      Outbox<CommitStepResponse> outbox, Committed committed, Throwable failure) {
+    if (failure == null) {
+      outbox.send(
+          new CommittedSource<>(
+              committed,
+              report -> CommitStepResponse.newBuilder().setReport(report).build(),
+              chunk -> CommitStepResponse.newBuilder().setChunk(chunk).build()));
+    }
+    outbox.finish(failure);
+  }
+
+  @Override
+  public void abortStep(AbortStepRequest request, StreamObserver<AbortStepResponse> call) {
+    answers.later(
+        call,
+        () ->
+            models
+                .get(request.getHeader().getModel())
+                .abort(request.getHeader())
+                .thenApply(next -> AbortStepResponse.newBuilder().setNextStep(next).build()));
+  }
+
+  @Override
+  public StreamObserver<StepRequest> step(StreamObserver<StepResponse> responses) {
+    StepCall call = new StepCall(models, answers.executor(), responses, stepCalls::remove);
+    stepCalls.add(call);
+    return call;
+  }
+
+  /** Ends the Step calls that are between two steps. */
+  void endIdleCalls(MuondException reason) {
+    stepCalls.forEach(call -> call.endIfIdle(reason));
+  }
+}
