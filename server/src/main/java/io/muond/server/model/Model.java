@@ -6,6 +6,7 @@ import io.muond.server.model.WeightsReader.Snapshot;
 import io.muond.server.model.WeightsReader.Source;
 import io.muond.v1.CommitOptions;
 import io.muond.v1.DataType;
+import io.muond.v1.ParameterReport;
 import io.muond.v1.ReadWeightsRequest;
 import io.muond.v1.SetWorkersResponse;
 import io.muond.v1.StepHeader;
@@ -19,6 +20,7 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
+import java.util.function.ToDoubleFunction;
 
 /**
  * One model: its parameters, its memory, where its history stands, and what may be done with it.
@@ -95,6 +97,32 @@ public final class Model {
   /** Describes it to clients. */
   public io.muond.v1.Model describe() {
     return ModelView.of(this);
+  }
+
+  /** How many parameters it has. */
+  public int parameterCount() {
+    return spec.parameters().size();
+  }
+
+  /** Gradient bytes of the open step that are here, as they came over the wire. */
+  public long stagedBytes() {
+    synchronized (state) {
+      OpenStep open = state.open();
+      return open == null
+          ? 0
+          : open.parts().values().stream().mapToLong(p -> p.contribution.receivedBytes()).sum();
+    }
+  }
+
+  /** The largest residual of the last step's report, 0 if there is none. */
+  public double worst(ToDoubleFunction<ParameterReport> residual) {
+    synchronized (state) {
+      return state.ledger().last().stream()
+          .flatMap(step -> step.report().getParametersList().stream())
+          .mapToDouble(residual)
+          .max()
+          .orElse(0);
+    }
   }
 
   /**

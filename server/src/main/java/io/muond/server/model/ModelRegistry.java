@@ -150,12 +150,8 @@ public final class ModelRegistry implements AutoCloseable {
   private CompletableFuture<Long> delete(Model model, boolean keepCheckpoints, String how) {
     MuondException reason = Refusals.modelDeleted(model.name(), how);
     return model
-        .close(reason, () -> forget(model, keepCheckpoints))
+        .close(reason, () -> CompletableFuture.completedFuture(null))
         .whenComplete((freed, failure) -> models.remove(model.name(), model));
-  }
-
-  private CompletableFuture<Void> forget(Model model, boolean keepCheckpoints) {
-    return CompletableFuture.completedFuture(null);
   }
 
   private void lookAfter() {

@@ -105,7 +105,7 @@ final class StepCommitter {
                       seconds(step.opened(), sealed),
                       seconds(sealed, computed),
                       seconds(computed, System.nanoTime()));
-              observer.committed(times, outcome.orthogonalityMax(), outcome.tangencyRms());
+              observer.committed(times);
               return report;
             });
   }

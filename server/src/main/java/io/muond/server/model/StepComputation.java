@@ -34,15 +34,7 @@ final class StepComputation {
    * @param parameters reports in the order of declaration
    * @param optimumSeconds spent on optima
    */
-  record Outcome(List<ParameterReport> parameters, double optimumSeconds) {
-    double orthogonalityMax() {
-      return parameters.stream().mapToDouble(ParameterReport::getOrthogonalityMax).max().orElse(0);
-    }
-
-    double tangencyRms() {
-      return parameters.stream().mapToDouble(ParameterReport::getTangencyRms).max().orElse(0);
-    }
-  }
+  record Outcome(List<ParameterReport> parameters, double optimumSeconds) {}
 
   /** Computes {@code step}. Committed weights and momentum stay as they are. */
   Outcome run(OpenStep step) {

@@ -9,7 +9,7 @@ public interface StepObserver {
   void weightBytes(long bytes);
 
   /** A step was committed. */
-  void committed(StepTimes times, double orthogonalityMax, double tangencyRms);
+  void committed(StepTimes times);
 
   /** A step was answered from the ledger. */
   void repeated();
@@ -36,7 +36,7 @@ public interface StepObserver {
         public void weightBytes(long bytes) {}
 
         @Override
-        public void committed(StepTimes times, double orthogonalityMax, double tangencyRms) {}
+        public void committed(StepTimes times) {}
 
         @Override
         public void repeated() {}

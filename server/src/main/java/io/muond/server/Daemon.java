@@ -1,0 +1,185 @@
+package io.muond.server;
+
+import io.micrometer.core.instrument.binder.grpc.MetricCollectingServerInterceptor;
+import io.micrometer.core.instrument.binder.jvm.ClassLoaderMetrics;
+import io.micrometer.core.instrument.binder.jvm.JvmGcMetrics;
+import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
+import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
+import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
+import io.micrometer.core.instrument.binder.system.UptimeMetrics;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.muond.server.engine.Engine;
+import io.muond.server.engine.cpu.CpuEngine;
+import io.muond.server.metrics.HttpEndpoint;
+import io.muond.server.metrics.ModelMetrics;
+import io.muond.server.metrics.ServerMetrics;
+import io.muond.server.model.ModelRegistry;
+import io.muond.server.optimizer.MuonOptimizer;
+import io.muond.server.rpc.GrpcServer;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.UnknownHostException;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Everything that runs in the server's process. */
+final class Daemon implements AutoCloseable {
+  private static final Logger logger = LoggerFactory.getLogger(Daemon.class);
+
+  private final Deque<AutoCloseable> parts = new ArrayDeque<>();
+  private final AtomicBoolean serving = new AtomicBoolean();
+  private final Duration drainTimeout;
+  private final String host;
+  private final Engine engine;
+  private final GrpcServer grpc;
+  private final HttpEndpoint http;
+
+  /**
+   * Starts everything.
+   *
+   * @throws StartException if something cannot be had, saying what
+   */
+  Daemon(ServerConfig config) throws StartException {
+    try {
+      drainTimeout = config.drainTimeout;
+      InetAddress address = address(config.host);
+      host = address.isAnyLocalAddress() ? "127.0.0.1" : config.host;
+      PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+      parts.push(registry::close);
+      engine = own(engine(config));
+      ModelRegistry models = own(models(config, engine, registry));
+      bind(registry, models);
+      grpc = own(grpc(config, address, models, registry));
+      http = own(http(config, address, registry));
+      serving.set(true);
+    } catch (StartException | RuntimeException e) {
+      close();
+      throw e;
+    }
+  }
+
+  /** The server cannot start; the message is one line for the operator. */
+  static final class StartException extends Exception {
+    private static final long serialVersionUID = 1L;
+
+    StartException(String message, Throwable cause) {
+      super(message, cause);
+    }
+  }
+
+  private <T extends AutoCloseable> T own(T part) {
+    parts.push(part);
+    return part;
+  }
+
+  private static InetAddress address(String host) throws StartException {
+    try {
+      return InetAddress.getByName(host);
+    } catch (UnknownHostException e) {
+      throw new StartException("--host: " + host + " (expected: an address of this machine)", e);
+    }
+  }
+
+  private static Engine engine(ServerConfig config) throws StartException {
+    switch (config.engine) {
+      case CUDA ->
+          throw new StartException(
+              "--engine: cuda (expected: cpu or auto; this build has no CUDA engine)", null);
+      case AUTO -> logger.info("engine: cpu, since this build has no CUDA engine");
+      case CPU -> logger.info("engine: cpu");
+    }
+    return new CpuEngine(config.threadCount(), config.memoryBytes());
+  }
+
+  private static ModelRegistry models(
+      ServerConfig config, Engine engine, PrometheusMeterRegistry registry) {
+    return new ModelRegistry(
+        engine,
+        new MuonOptimizer(engine),
+        new ModelRegistry.Settings(config.stepTimeout, config.readerGrace),
+        new ServerMetrics(registry));
+  }
+
+  private void bind(PrometheusMeterRegistry registry, ModelRegistry models) {
+    new ModelMetrics(models).bindTo(registry);
+    new ClassLoaderMetrics().bindTo(registry);
+    new JvmMemoryMetrics().bindTo(registry);
+    own(new JvmGcMetrics()).bindTo(registry);
+    new JvmThreadMetrics().bindTo(registry);
+    new ProcessorMetrics().bindTo(registry);
+    new UptimeMetrics().bindTo(registry);
+  }
+
+  private static GrpcServer grpc(
+      ServerConfig config,
+      InetAddress address,
+      ModelRegistry models,
+      PrometheusMeterRegistry registry)
+      throws StartException {
+    try {
+      return new GrpcServer(
+          new InetSocketAddress(address, config.port),
+          models,
+          config.dataDirectory().isPresent(),
+          new MetricCollectingServerInterceptor(registry));
+    } catch (IOException e) {
+      throw cannotBind("--port", config.host, config.port, e);
+    }
+  }
+
+  private HttpEndpoint http(
+      ServerConfig config, InetAddress address, PrometheusMeterRegistry registry)
+      throws StartException {
+    try {
+      return new HttpEndpoint(
+          new InetSocketAddress(address, config.httpPort), registry, serving::get);
+    } catch (IOException e) {
+      throw cannotBind("--http-port", config.host, config.httpPort, e);
+    }
+  }
+
+  private static StartException cannotBind(String flag, String host, int port, IOException e) {
+    Throwable cause = e.getCause() == null ? e : e.getCause();
+    return new StartException(
+        flag + ": cannot listen on " + host + ":" + port + ": " + cause.getMessage(), e);
+  }
+
+  /** Where clients reach gRPC. */
+  String grpcAddress() {
+    return HostPort.format(host, grpc.port());
+  }
+
+  /** Where metrics are. */
+  String httpAddress() {
+    return HostPort.format(host, http.port());
+  }
+
+  /** "cpu" or "cuda". */
+  String engineKind() {
+    return engine.kind();
+  }
+
+  /** Refuses new work and lets running steps finish. */
+  void drain() {
+    serving.set(false);
+    grpc.drain(drainTimeout);
+  }
+
+  /** Closes everything, the last first; what fails is logged and does not keep the rest open. */
+  @Override
+  public void close() {
+    while (!parts.isEmpty()) {
+      try {
+        parts.pop().close();
+      } catch (Exception e) {
+        logger.error("closing failed", e);
+      }
+    }
+  }
+}

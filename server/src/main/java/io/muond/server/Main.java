@@ -1,0 +1,104 @@
+package io.muond.server;
+
+import ch.qos.logback.classic.LoggerContext;
+import io.muond.server.Daemon.StartException;
+import java.io.IOException;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+/** The daemon. Ends with status 0 when it is asked to stop, 1 when it cannot start. */
+@Command(
+    name = "muond-server",
+    description = "Keeps weights on a device and applies manifold Muon steps to them.",
+    footer = "Each flag is also an environment variable: --http-port is MUOND_HTTP_PORT.",
+    mixinStandardHelpOptions = true,
+    versionProvider = Main.Version.class)
+public final class Main implements Callable<Integer> {
+  private static final Logger logger = LoggerFactory.getLogger(Main.class);
+
+  @Mixin private ServerConfig config;
+
+  /** Starts the server; returns when it cannot start. */
+  public static void main(String[] args) {
+    System.exit(commandLine(System.getenv()).execute(args));
+  }
+
+  /** The command line, with defaults out of {@code environment}. */
+  static CommandLine commandLine(Map<String, String> environment) {
+    return new CommandLine(new Main())
+        .setDefaultValueProvider(new EnvironmentDefaults(environment))
+        .setParameterExceptionHandler(
+            (e, arguments) -> {
+              e.getCommandLine().getErr().println(oneLine(e.getMessage()));
+              return 1;
+            });
+  }
+
+  private static String oneLine(String message) {
+    return message.lines().findFirst().orElse("");
+  }
+
+  @Override
+  public Integer call() throws InterruptedException {
+    Daemon daemon;
+    try {
+      daemon = new Daemon(config);
+    } catch (StartException e) {
+      System.err.println(oneLine(e.getMessage()));
+      return 1;
+    }
+    Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(daemon), "stop"));
+    logger.info(
+        "serving gRPC on {}, metrics on http://{}/metrics",
+        daemon.grpcAddress(),
+        daemon.httpAddress());
+    try {
+      writeReadyFile(daemon);
+    } catch (IOException e) {
+      System.err.println("--ready-file: " + config.readyFile + " cannot be written: " + e);
+      Runtime.getRuntime().halt(1);
+    }
+    Thread.currentThread().join();
+    return 0;
+  }
+
+  private void writeReadyFile(Daemon daemon) throws IOException {
+    if (config.readyFile != null) {
+      ReadyFile.write(
+          config.readyFile, daemon.grpcAddress(), daemon.httpAddress(), daemon.engineKind());
+    }
+  }
+
+  /** Runs when the process is asked to stop, by SIGTERM or SIGINT. */
+  private static void stop(Daemon daemon) {
+    logger.info("stopping: running steps finish, new work is refused");
+    int status = 0;
+    try {
+      daemon.drain();
+      daemon.close();
+      logger.info("stopped");
+    } catch (RuntimeException e) {
+      logger.error("stopping failed", e);
+      status = 1;
+    }
+    if (LoggerFactory.getILoggerFactory() instanceof LoggerContext context) {
+      context.stop();
+    }
+    // By itself the JVM would end with 128 + the signal's number.
+    Runtime.getRuntime().halt(status);
+  }
+
+  /** The version in the jar's manifest. */
+  static final class Version implements CommandLine.IVersionProvider {
+    @Override
+    public String[] getVersion() {
+      String version = Main.class.getPackage().getImplementationVersion();
+      return new String[] {"muond-server " + (version == null ? "development" : version)};
+    }
+  }
+}

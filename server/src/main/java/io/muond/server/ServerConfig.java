@@ -1,0 +1,188 @@
+package io.muond.server;
+
+import com.sun.management.OperatingSystemMXBean;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Locale;
+import java.util.Optional;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
+
+/** The daemon's settings: flags, or MUOND_… in the environment; a flag wins. */
+final class ServerConfig {
+  /** Which engine computes. */
+  enum EngineChoice {
+    /** CUDA where a device is found, otherwise the CPU. */
+    AUTO,
+    CPU,
+    CUDA
+  }
+
+  @Option(
+      names = "--host",
+      defaultValue = "127.0.0.1",
+      paramLabel = "ADDRESS",
+      description = "address to listen on (default: ${DEFAULT-VALUE})")
+  String host;
+
+  @Option(
+      names = "--port",
+      defaultValue = "8470",
+      paramLabel = "PORT",
+      converter = PortConverter.class,
+      description = "port of gRPC, 0 for any (default: ${DEFAULT-VALUE})")
+  int port;
+
+  @Option(
+      names = "--http-port",
+      defaultValue = "8471",
+      paramLabel = "PORT",
+      converter = PortConverter.class,
+      description = "port of /metrics and /healthz, 0 for any (default: ${DEFAULT-VALUE})")
+  int httpPort;
+
+  @Option(
+      names = "--engine",
+      defaultValue = "auto",
+      paramLabel = "ENGINE",
+      converter = EngineConverter.class,
+      description = "auto, cpu or cuda (default: ${DEFAULT-VALUE})")
+  EngineChoice engine;
+
+  @Option(
+      names = "--data-dir",
+      paramLabel = "DIR",
+      description = "directory of checkpoints (default: none)")
+  Path dataDirectory;
+
+  @Option(
+      names = "--ready-file",
+      paramLabel = "FILE",
+      description = "file to write the addresses to, as JSON, once serving (default: none)")
+  Path readyFile;
+
+  @Option(
+      names = "--memory",
+      paramLabel = "SIZE",
+      converter = SizeConverter.class,
+      description = "memory for models, like 8GiB (default: 3/4 of the machine's)")
+  DataSize memory;
+
+  @Option(
+      names = "--threads",
+      paramLabel = "COUNT",
+      converter = ThreadsConverter.class,
+      description = "threads of the CPU engine (default: the processors)")
+  Integer threads;
+
+  @Option(
+      names = "--step-timeout",
+      defaultValue = "60s",
+      paramLabel = "TIME",
+      converter = DurationConverter.class,
+      description = "how long an open step may stay without news (default: ${DEFAULT-VALUE})")
+  Duration stepTimeout;
+
+  @Option(
+      names = "--reader-grace",
+      defaultValue = "100ms",
+      paramLabel = "TIME",
+      converter = DurationConverter.class,
+      description = "how long a step waits for slow readers (default: ${DEFAULT-VALUE})")
+  Duration readerGrace;
+
+  @Option(
+      names = "--drain-timeout",
+      defaultValue = "20s",
+      paramLabel = "TIME",
+      converter = DurationConverter.class,
+      description =
+          "how long running steps may take to finish at the end (default: ${DEFAULT-VALUE})")
+  Duration drainTimeout;
+
+  Optional<Path> dataDirectory() {
+    return Optional.ofNullable(dataDirectory);
+  }
+
+  /** Threads of the CPU engine. */
+  int threadCount() {
+    return threads == null ? Runtime.getRuntime().availableProcessors() : threads;
+  }
+
+  /** Memory that models may take, in bytes. */
+  long memoryBytes() {
+    if (memory != null) {
+      return memory.bytes();
+    }
+    OperatingSystemMXBean machine =
+        ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
+    return machine.getTotalMemorySize() / 4 * 3;
+  }
+
+  private static TypeConversionException refused(String value, String expectation) {
+    return new TypeConversionException(value + " (expected: " + expectation + ")");
+  }
+
+  private static int integer(String value, int from, int to) {
+    String expectation = "an integer from " + from + " to " + to;
+    try {
+      int number = Integer.parseInt(value.strip());
+      if (number < from || number > to) {
+        throw refused(value, expectation);
+      }
+      return number;
+    } catch (NumberFormatException e) {
+      throw refused(value, expectation);
+    }
+  }
+
+  static final class PortConverter implements ITypeConverter<Integer> {
+    @Override
+    public Integer convert(String value) {
+      return integer(value, 0, 65_535);
+    }
+  }
+
+  static final class ThreadsConverter implements ITypeConverter<Integer> {
+    @Override
+    public Integer convert(String value) {
+      return integer(value, 1, 1_024);
+    }
+  }
+
+  static final class EngineConverter implements ITypeConverter<EngineChoice> {
+    @Override
+    public EngineChoice convert(String value) {
+      for (EngineChoice choice : EngineChoice.values()) {
+        if (choice.name().toLowerCase(Locale.ROOT).equals(value)) {
+          return choice;
+        }
+      }
+      throw refused(value, "auto, cpu or cuda");
+    }
+  }
+
+  static final class SizeConverter implements ITypeConverter<DataSize> {
+    @Override
+    public DataSize convert(String value) {
+      try {
+        return DataSize.parse(value);
+      } catch (IllegalArgumentException e) {
+        throw new TypeConversionException(e.getMessage());
+      }
+    }
+  }
+
+  static final class DurationConverter implements ITypeConverter<Duration> {
+    @Override
+    public Duration convert(String value) {
+      try {
+        return Durations.parse(value);
+      } catch (IllegalArgumentException e) {
+        throw new TypeConversionException(e.getMessage());
+      }
+    }
+  }
+}

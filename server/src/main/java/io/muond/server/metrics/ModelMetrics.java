@@ -1,0 +1,56 @@
+package io.muond.server.metrics;
+
+import static java.util.Objects.requireNonNull;
+
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.binder.MeterBinder;
+import io.muond.server.model.Model;
+import io.muond.server.model.ModelRegistry;
+import io.muond.v1.ParameterReport;
+import java.util.function.ToDoubleFunction;
+
+/** What models there are, what they hold, and how far their weights are from their manifolds. */
+public final class ModelMetrics implements MeterBinder {
+  private final ModelRegistry models;
+
+  public ModelMetrics(ModelRegistry models) {
+    this.models = requireNonNull(models, "models is null");
+  }
+
+  @Override
+  public void bindTo(MeterRegistry registry) {
+    gauge("muond.models", "Models", m -> m.list().size()).register(registry);
+    gauge("muond.parameters", "Parameters of all models", m -> sum(Model::parameterCount))
+        .register(registry);
+    gauge("muond.staging", "Gradients of open steps, as they came", m -> sum(Model::stagedBytes))
+        .baseUnit("bytes")
+        .register(registry);
+    gauge("muond.resident", "Device memory in use", m -> m.engine().allocatedBytes())
+        .baseUnit("bytes")
+        .register(registry);
+    gauge(
+            "muond.orthogonality.max",
+            "Largest entry of |W^T W - I| in any model's last step",
+            m -> worst(ParameterReport::getOrthogonalityMax))
+        .register(registry);
+    gauge(
+            "muond.tangency.rms",
+            "Largest RMS of W^T A + A^T W in any model's last step",
+            m -> worst(ParameterReport::getTangencyRms))
+        .register(registry);
+  }
+
+  private Gauge.Builder<ModelRegistry> gauge(
+      String name, String description, ToDoubleFunction<ModelRegistry> value) {
+    return Gauge.builder(name, models, value).description(description);
+  }
+
+  private double sum(ToDoubleFunction<Model> value) {
+    return models.list().stream().mapToDouble(value).sum();
+  }
+
+  private double worst(ToDoubleFunction<ParameterReport> residual) {
+    return models.list().stream().mapToDouble(m -> m.worst(residual)).max().orElse(0);
+  }
+}

@@ -1,0 +1,116 @@
+package io.muond.server.metrics;
+
+import static java.util.Objects.requireNonNull;
+
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
+import io.muond.server.model.MuondException;
+import io.muond.server.model.StepObserver;
+import java.time.Duration;
+import java.util.EnumMap;
+import java.util.Locale;
+import java.util.Map;
+
+/** Counts and times steps and the bytes that they move. Every meter exists from the start. */
+public final class ServerMetrics implements StepObserver {
+  private static final Duration[] BUCKETS = {
+    Duration.ofMillis(1),
+    Duration.ofMillis(10),
+    Duration.ofMillis(100),
+    Duration.ofSeconds(1),
+    Duration.ofSeconds(10)
+  };
+
+  private final Timer stage;
+  private final Timer compute;
+  private final Timer commit;
+  private final Map<Result, Counter> steps = new EnumMap<>(Result.class);
+  private final Counter gradientBytes;
+  private final Counter weightBytes;
+
+  /** What became of a step. */
+  private enum Result {
+    COMMITTED,
+    REPEATED,
+    REFUSED,
+    ABORTED,
+    EXPIRED
+  }
+
+  /**
+   * @param registry that the meters are registered with
+   */
+  public ServerMetrics(MeterRegistry registry) {
+    requireNonNull(registry, "registry is null");
+    stage = phase(registry, "stage");
+    compute = phase(registry, "compute");
+    commit = phase(registry, "commit");
+    for (Result result : Result.values()) {
+      steps.put(result, counter(registry, result));
+    }
+    gradientBytes =
+        Counter.builder("muond.gradient")
+            .baseUnit("bytes")
+            .description("Gradients staged, as they came over the wire")
+            .register(registry);
+    weightBytes =
+        Counter.builder("muond.weight")
+            .baseUnit("bytes")
+            .description("Weights read, as they went over the wire")
+            .register(registry);
+  }
+
+  private static Timer phase(MeterRegistry registry, String phase) {
+    return Timer.builder("muond.step.duration")
+        .description("Time of committed steps by phase")
+        .tag("phase", phase)
+        .serviceLevelObjectives(BUCKETS)
+        .register(registry);
+  }
+
+  private static Counter counter(MeterRegistry registry, Result result) {
+    return Counter.builder("muond.steps")
+        .description("Steps by result")
+        .tag("result", result.name().toLowerCase(Locale.ROOT))
+        .register(registry);
+  }
+
+  @Override
+  public void gradientBytes(long bytes) {
+    gradientBytes.increment((double) bytes);
+  }
+
+  @Override
+  public void weightBytes(long bytes) {
+    weightBytes.increment((double) bytes);
+  }
+
+  @Override
+  public void committed(StepTimes times) {
+    stage.record(duration(times.stage()));
+    compute.record(duration(times.compute()));
+    commit.record(duration(times.commit()));
+    steps.get(Result.COMMITTED).increment();
+  }
+
+  private static Duration duration(double seconds) {
+    return Duration.ofNanos((long) (seconds * 1e9));
+  }
+
+  @Override
+  public void repeated() {
+    steps.get(Result.REPEATED).increment();
+  }
+
+  @Override
+  public void dropped(MuondException reason) {
+    Result result =
+        switch (reason.reason()) {
+          case STEP_ABORTED, MODEL_DELETED -> Result.ABORTED;
+          case STEP_EXPIRED -> Result.EXPIRED;
+          default -> Result.REFUSED;
+        };
+    steps.get(result).increment();
+  }
+}
