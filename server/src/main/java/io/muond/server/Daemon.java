@@ -9,6 +9,8 @@ import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
 import io.micrometer.core.instrument.binder.system.UptimeMetrics;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.muond.server.checkpoint.CheckpointException;
+import io.muond.server.checkpoint.CheckpointStore;
 import io.muond.server.engine.Engine;
 import io.muond.server.engine.cpu.CpuEngine;
 import io.muond.server.metrics.HttpEndpoint;
@@ -24,6 +26,7 @@ import java.net.UnknownHostException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -53,7 +56,9 @@ final class Daemon implements AutoCloseable {
       PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
       parts.push(registry::close);
       engine = own(engine(config));
-      ModelRegistry models = own(models(config, engine, registry));
+      Optional<CheckpointStore> checkpoints = checkpoints(config);
+      ModelRegistry models = own(models(config, engine, registry, checkpoints));
+      restore(models, checkpoints);
       bind(registry, models);
       grpc = own(grpc(config, address, models, registry));
       http = own(http(config, address, registry));
@@ -97,13 +102,39 @@ final class Daemon implements AutoCloseable {
     return new CpuEngine(config.threadCount(), config.memoryBytes());
   }
 
+  private Optional<CheckpointStore> checkpoints(ServerConfig config) throws StartException {
+    if (config.dataDirectory().isEmpty()) {
+      return Optional.empty();
+    }
+    try {
+      return Optional.of(own(new CheckpointStore(config.dataDirectory().get())));
+    } catch (CheckpointException e) {
+      throw new StartException("--data-dir: " + e.getMessage(), e);
+    }
+  }
+
+  private static void restore(ModelRegistry models, Optional<CheckpointStore> checkpoints)
+      throws StartException {
+    if (checkpoints.isPresent()) {
+      try {
+        models.restoreAll();
+      } catch (CheckpointException e) {
+        throw new StartException("--data-dir: " + e.getMessage(), e);
+      }
+    }
+  }
+
   private static ModelRegistry models(
-      ServerConfig config, Engine engine, PrometheusMeterRegistry registry) {
+      ServerConfig config,
+      Engine engine,
+      PrometheusMeterRegistry registry,
+      Optional<CheckpointStore> checkpoints) {
     return new ModelRegistry(
         engine,
         new MuonOptimizer(engine),
         new ModelRegistry.Settings(config.stepTimeout, config.readerGrace),
-        new ServerMetrics(registry));
+        new ServerMetrics(registry),
+        checkpoints);
   }
 
   private void bind(PrometheusMeterRegistry registry, ModelRegistry models) {

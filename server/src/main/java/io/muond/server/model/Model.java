@@ -2,6 +2,7 @@ package io.muond.server.model;
 
 import static java.util.Objects.requireNonNull;
 
+import io.muond.server.checkpoint.CheckpointInfo;
 import io.muond.server.model.WeightsReader.Snapshot;
 import io.muond.server.model.WeightsReader.Source;
 import io.muond.v1.CommitOptions;
@@ -37,6 +38,7 @@ public final class Model {
   private final SerialQueue queue = new SerialQueue();
   private final StepDesk desk;
   private final StepCommitter committer;
+  private final ModelSaver saver;
   private WeightsUpload upload;
   private volatile long lastHeartbeat = System.nanoTime();
 
@@ -54,6 +56,7 @@ public final class Model {
     this.desk = new StepDesk(spec, state, memory, platform);
     StepComputation computation =
         new StepComputation(platform.optimizer(), platform.workspace(), layout, memory);
+    this.saver = new ModelSaver(this, platform.store());
     this.committer = new StepCommitter(this, memory, computation);
   }
 
@@ -203,9 +206,7 @@ public final class Model {
     List<ParameterSpec> wanted = parameters(request.getParametersList());
     synchronized (state) {
       state.requireLive();
-      if (!state.isReady()) {
-        throw Refusals.weightsMissing(name());
-      }
+      state.requireReady(name());
       long step = state.ledger().committedStep();
       if (request.hasStep() && request.getStep() != step) {
         throw Refusals.stepNotAvailable(name(), request.getStep(), step);
@@ -255,19 +256,28 @@ public final class Model {
    * them. To be called exclusively.
    */
   <T> CompletableFuture<T> computeInSpare(Callable<T> work) {
-    return readers
-        .vacate(1 - memory.committedBuffer())
-        .thenCompose(ignored -> platform.engineThread().submit(work));
+    return vacateSpare().thenCompose(ignored -> platform.engineThread().submit(work));
   }
 
-  /** Writes a checkpoint if one is due after {@code step}. To be called exclusively. */
-  CompletableFuture<Void> saveIfDue(long step) {
-    return CompletableFuture.completedFuture(null);
+  /** Completes once nobody reads the spare weights. To be called exclusively. */
+  CompletableFuture<Void> vacateSpare() {
+    return readers.vacate(1 - memory.committedBuffer());
   }
 
-  /** Writes a checkpoint if the model has them written. To be called exclusively. */
-  CompletableFuture<Void> saveIfAutomatic() {
-    return CompletableFuture.completedFuture(null);
+  /** Writes checkpoints of it. */
+  ModelSaver saver() {
+    return saver;
+  }
+
+  /** Writes a checkpoint of the last committed step. */
+  public CompletableFuture<CheckpointInfo> save() {
+    return exclusively(
+        () -> {
+          synchronized (state) {
+            state.requireLive();
+          }
+          return saver.save();
+        });
   }
 
   private void heartbeat() {

@@ -2,15 +2,20 @@ package io.muond.server.model;
 
 import static java.util.Objects.requireNonNull;
 
+import io.muond.server.checkpoint.CheckpointException;
+import io.muond.server.checkpoint.CheckpointInfo;
+import io.muond.server.checkpoint.CheckpointStore;
 import io.muond.server.engine.Engine;
 import io.muond.server.optimizer.Optimizer;
 import io.muond.v1.CreateModelRequest;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentSkipListMap;
@@ -24,15 +29,18 @@ import org.slf4j.LoggerFactory;
 /** The server's models, by name: creates, finds and deletes them, and looks after leases. */
 public final class ModelRegistry implements AutoCloseable {
   private static final Logger logger = LoggerFactory.getLogger(ModelRegistry.class);
+  private static final int STORAGE_THREADS = 2;
   private static final Duration LOOK_AFTER = Duration.ofMillis(100);
 
   private final EngineThread engineThread = new EngineThread();
   private final ScheduledExecutorService timer =
       Executors.newSingleThreadScheduledExecutor(task -> new Thread(task, "timer"));
   private final ExecutorService storage =
-      Executors.newSingleThreadExecutor(task -> new Thread(task, "storage"));
+      Executors.newFixedThreadPool(STORAGE_THREADS, task -> new Thread(task, "storage"));
   private final Map<String, Model> models = new ConcurrentSkipListMap<>();
   private final Set<String> reserved = new HashSet<>();
+  private final ModelStore store;
+  private final ModelRestorer restorer;
   private final Platform platform;
   private volatile boolean draining;
 
@@ -46,9 +54,16 @@ public final class ModelRegistry implements AutoCloseable {
 
   /**
    * @param engine stays the caller's, who closes it after the registry
+   * @param checkpoints stays the caller's, who closes it after the registry
    */
   public ModelRegistry(
-      Engine engine, Optimizer optimizer, Settings settings, StepObserver observer) {
+      Engine engine,
+      Optimizer optimizer,
+      Settings settings,
+      StepObserver observer,
+      Optional<CheckpointStore> checkpoints) {
+    this.store = new ModelStore(checkpoints, storage);
+    this.restorer = new ModelRestorer(store);
     this.platform =
         new Platform(
             engine,
@@ -56,7 +71,7 @@ public final class ModelRegistry implements AutoCloseable {
             optimizer,
             new Workspace(engine),
             timer,
-            storage,
+            store,
             observer,
             () -> draining,
             new Platform.Settings(settings.stepTimeout(), settings.readerGrace()));
@@ -69,6 +84,9 @@ public final class ModelRegistry implements AutoCloseable {
   public CompletableFuture<Model> create(CreateModelRequest request) {
     ModelSpec spec = ModelReader.read(request);
     requireNotDraining();
+    if (spec.everySteps() > 0) {
+      store.require();
+    }
     reserve(spec.name());
     Model.Origin origin =
         new Model.Origin(
@@ -78,12 +96,34 @@ public final class ModelRegistry implements AutoCloseable {
             Instant.now());
     return engineThread
         .submit(() -> build(spec, origin))
+        .thenCompose(model -> saveFirst(model, request.hasSeed()))
         .thenApply(
             model -> {
               models.put(model.name(), model);
               return model;
             })
         .whenComplete((model, failure) -> unreserve(spec.name()));
+  }
+
+  /** A model that has checkpoints written has one from the beginning. */
+  private static CompletableFuture<Model> saveFirst(Model model, boolean ready) {
+    if (!ready) {
+      return CompletableFuture.completedFuture(model);
+    }
+    return model
+        .exclusively(() -> model.saver().saveIfAutomatic())
+        .handle((ignored, failure) -> failure)
+        .thenCompose(
+            failure ->
+                failure == null
+                    ? CompletableFuture.completedFuture(model)
+                    : discard(model, failure));
+  }
+
+  private static CompletableFuture<Model> discard(Model model, Throwable failure) {
+    return model
+        .close(Refusals.modelNotFound(model.name()), () -> CompletableFuture.completedFuture(null))
+        .thenCompose(freed -> CompletableFuture.failedFuture(failure));
   }
 
   private void reserve(String name) {
@@ -109,7 +149,7 @@ public final class ModelRegistry implements AutoCloseable {
     try {
       String owner = "model \"" + spec.name() + '"';
       memory = new ModelMemory(platform.engine(), owner, layout, spec.maxWorkers());
-      if (spec.request().hasSeed() && origin.ledger().committedStep() == 0) {
+      if (origin.ready()) {
         Initialization.run(spec.request().getSeed(), layout, memory, platform.workspace());
       }
       return new Model(spec, layout, memory, origin, platform);
@@ -150,8 +190,107 @@ public final class ModelRegistry implements AutoCloseable {
   private CompletableFuture<Long> delete(Model model, boolean keepCheckpoints, String how) {
     MuondException reason = Refusals.modelDeleted(model.name(), how);
     return model
-        .close(reason, () -> CompletableFuture.completedFuture(null))
+        .close(reason, () -> store.forget(model.name(), keepCheckpoints))
         .whenComplete((freed, failure) -> models.remove(model.name(), model));
+  }
+
+  /** Writes a checkpoint of a model. */
+  public CompletableFuture<CheckpointInfo> save(String name) {
+    store.require();
+    return get(name).save();
+  }
+
+  /** Checkpoints, newest first; of all models if {@code name} is empty. */
+  public CompletableFuture<List<CheckpointInfo>> checkpoints(String name) {
+    if (!name.isEmpty()) {
+      ModelReader.requireName("model", name);
+    }
+    return store.isPresent() ? store.list(name) : CompletableFuture.completedFuture(List.of());
+  }
+
+  /**
+   * Removes a checkpoint.
+   *
+   * @return the bytes freed on disk
+   */
+  public CompletableFuture<Long> deleteCheckpoint(String name, String checkpoint) {
+    store.require();
+    ModelReader.requireName("model", name);
+    return store.delete(name, checkpoint);
+  }
+
+  /** Puts a model back to a checkpoint, the newest intact one by default, or creates it again. */
+  public CompletableFuture<Model> restore(String name, String checkpoint) {
+    store.require();
+    requireNotDraining();
+    ModelReader.requireName("model", name);
+    return store
+        .find(name, checkpoint)
+        .thenCompose(
+            saved -> {
+              Model model = models.get(name);
+              String incarnation = Incarnations.next();
+              return model == null
+                  ? recreate(saved, incarnation)
+                  : restorer.restore(model, saved, incarnation).thenApply(ignored -> model);
+            });
+  }
+
+  private CompletableFuture<Model> recreate(ModelStore.Saved saved, String incarnation) {
+    ModelSpec spec = ModelReader.read(saved.request());
+    reserve(spec.name());
+    Model.Origin origin =
+        new Model.Origin(
+            new StepLedger(spec.name(), incarnation),
+            new WorkerSet(spec.workers(), saved.history().workerEpoch()),
+            false,
+            saved.history().createTime());
+    return engineThread
+        .submit(() -> build(spec, origin))
+        .thenCompose(model -> loadInto(model, saved, incarnation))
+        .thenApply(
+            model -> {
+              models.put(model.name(), model);
+              return model;
+            })
+        .whenComplete((model, failure) -> unreserve(spec.name()));
+  }
+
+  private CompletableFuture<Model> loadInto(
+      Model model, ModelStore.Saved saved, String incarnation) {
+    return restorer
+        .restore(model, saved, incarnation)
+        .thenCompose(ignored -> store.revive(model.name()))
+        .handle((ignored, failure) -> failure)
+        .thenCompose(
+            failure ->
+                failure == null
+                    ? CompletableFuture.completedFuture(model)
+                    : discard(model, failure));
+  }
+
+  /**
+   * Loads the newest intact checkpoint of every model; what cannot be loaded is logged. Where every
+   * step was saved, the incarnation stays; otherwise steps may have been lost, and it is renewed.
+   */
+  public void restoreAll() throws CheckpointException {
+    Map<String, Exception> damaged = new HashMap<>();
+    for (ModelStore.Saved saved : store.restorable(damaged)) {
+      boolean complete =
+          saved.request().getDurability().getEverySteps() == 1 && store.isNewest(saved.info());
+      try {
+        String incarnation = complete ? saved.info().incarnation() : Incarnations.next();
+        recreate(saved, incarnation).join();
+        logger.info(
+            "model \"{}\": restored step {} from checkpoint {}",
+            saved.info().model(),
+            saved.info().step(),
+            saved.info().id());
+      } catch (RuntimeException e) {
+        damaged.put(saved.info().model(), e);
+      }
+    }
+    damaged.forEach((model, e) -> logger.error("model \"{}\" cannot be restored", model, e));
   }
 
   private void lookAfter() {

@@ -46,6 +46,12 @@ final class ModelState {
     return ready;
   }
 
+  void requireReady(String model) {
+    if (!ready) {
+      throw Refusals.weightsMissing(model);
+    }
+  }
+
   void setReady() {
     ready = true;
   }

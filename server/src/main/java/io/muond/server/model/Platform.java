@@ -5,7 +5,6 @@ import static java.util.Objects.requireNonNull;
 import io.muond.server.engine.Engine;
 import io.muond.server.optimizer.Optimizer;
 import java.time.Duration;
-import java.util.concurrent.Executor;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.function.BooleanSupplier;
 
@@ -13,7 +12,7 @@ import java.util.function.BooleanSupplier;
  * What all models of a server share.
  *
  * @param timer runs short tasks later
- * @param storage runs what waits for disks
+ * @param store writes and reads checkpoints
  * @param draining whether no new work may begin
  */
 record Platform(
@@ -22,7 +21,7 @@ record Platform(
     Optimizer optimizer,
     Workspace workspace,
     ScheduledExecutorService timer,
-    Executor storage,
+    ModelStore store,
     StepObserver observer,
     BooleanSupplier draining,
     Settings settings) {

@@ -1,7 +1,6 @@
 package io.muond.server.model;
 
 import io.muond.v1.ErrorReason;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
@@ -259,11 +258,11 @@ public final class Refusals {
         Map.of("model", model, "checkpoint", checkpoint));
   }
 
-  static MuondException checkpointCorrupt(String checkpoint, Path file, Throwable cause) {
+  static MuondException checkpointCorrupt(String checkpoint, String file, Throwable cause) {
     return new MuondException(
         ErrorReason.CHECKPOINT_CORRUPT,
-        "checkpoint \"" + checkpoint + "\" is damaged: " + cause.getMessage(),
-        Map.of("checkpoint", checkpoint, "file", String.valueOf(file)),
+        cause.getMessage(),
+        Map.of("checkpoint", checkpoint, "file", file),
         cause);
   }
 

@@ -97,6 +97,7 @@ final class StepCommitter {
       state.repeats().clear();
     }
     return model
+        .saver()
         .saveIfDue(step.number())
         .thenApply(
             ignored -> {
@@ -218,7 +219,7 @@ final class StepCommitter {
     // A step whose checkpoint failed was not acknowledged: it is saved before it is now.
     long step = ticket.header().getStep();
     return model
-        .exclusively(() -> model.saveIfDue(step))
+        .exclusively(() -> model.saver().saveIfDue(step))
         .thenCompose(ignored -> state.whenIdle(() -> answerRepeat(ticket, options)));
   }
 

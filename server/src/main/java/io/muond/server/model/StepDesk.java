@@ -39,9 +39,7 @@ final class StepDesk {
     if (state.ledger().locate(header) == StepLedger.Position.LAST) {
       return openRepeat(header, headerDigest, owner);
     }
-    if (!state.isReady()) {
-      throw Refusals.weightsMissing(spec.name());
-    }
+    state.requireReady(spec.name());
     int slot = state.workers().slot(header);
     double weight = weight(header);
     OpenStep open = state.open();

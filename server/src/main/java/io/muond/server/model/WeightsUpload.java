@@ -109,7 +109,7 @@ public final class WeightsUpload implements AutoCloseable {
           .setNextStep(ledger.nextStep())
           .addAllParameters(new ArrayList<>(written));
     }
-    return model.saveIfAutomatic().thenApply(ignored -> response.build());
+    return model.saver().saveIfAutomatic().thenApply(ignored -> response.build());
   }
 
   /** Drops the upload if nothing has arrived for {@code timeout}. */

@@ -1,0 +1,87 @@
+package io.muond.server.model;
+
+import com.google.protobuf.ByteString;
+import io.muond.v1.StepReport;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.time.Instant;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+
+/** Writes and reads what a checkpoint keeps of a model's history, in a format of its own. */
+final class LedgerCodec {
+  private static final int VERSION = 1;
+
+  private LedgerCodec() {}
+
+  /**
+   * A model's history.
+   *
+   * @param createTime of the model
+   * @param last the last committed step, for repeats of it
+   */
+  record History(Instant createTime, long workerEpoch, Optional<CommittedStep> last) {}
+
+  static ByteString write(History history) {
+    ByteString.Output bytes = ByteString.newOutput();
+    try (DataOutputStream out = new DataOutputStream(bytes)) {
+      out.writeInt(VERSION);
+      out.writeUTF(history.createTime().toString());
+      out.writeLong(history.workerEpoch());
+      out.writeBoolean(history.last().isPresent());
+      if (history.last().isPresent()) {
+        write(history.last().get(), out);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException("memory cannot be written", e);
+    }
+    return bytes.toByteString();
+  }
+
+  private static void write(CommittedStep step, DataOutputStream out) throws IOException {
+    out.writeLong(step.step());
+    out.writeLong(step.optionsDigest());
+    out.writeInt(step.parts().size());
+    for (Map.Entry<String, CommittedStep.Part> part : step.parts().entrySet()) {
+      out.writeUTF(part.getKey());
+      out.writeLong(part.getValue().header());
+      out.writeLong(part.getValue().content());
+    }
+    byte[] report = step.report().toByteArray();
+    out.writeInt(report.length);
+    out.write(report);
+  }
+
+  /**
+   * Reads what {@link #write} wrote.
+   *
+   * @throws IOException if it is something else
+   */
+  static History read(ByteString bytes) throws IOException {
+    try (DataInputStream in = new DataInputStream(bytes.newInput())) {
+      int version = in.readInt();
+      if (version != VERSION) {
+        throw new IOException("ledger version: " + version + " (expected: " + VERSION + ")");
+      }
+      Instant createTime = Instant.parse(in.readUTF());
+      long epoch = in.readLong();
+      Optional<CommittedStep> last =
+          in.readBoolean() ? Optional.of(readStep(in)) : Optional.empty();
+      return new History(createTime, epoch, last);
+    }
+  }
+
+  private static CommittedStep readStep(DataInputStream in) throws IOException {
+    long step = in.readLong();
+    long options = in.readLong();
+    TreeMap<String, CommittedStep.Part> parts = new TreeMap<>();
+    for (int count = in.readInt(); count > 0; count--) {
+      parts.put(in.readUTF(), new CommittedStep.Part(in.readLong(), in.readLong()));
+    }
+    byte[] report = in.readNBytes(in.readInt());
+    return new CommittedStep(step, options, parts, StepReport.parseFrom(report));
+  }
+}

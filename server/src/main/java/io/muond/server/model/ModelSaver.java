@@ -1,0 +1,126 @@
+package io.muond.server.model;
+
+import io.muond.server.checkpoint.CheckpointInfo;
+import io.muond.server.checkpoint.CheckpointMeta;
+import io.muond.v1.CreateModelRequest;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Writes one model's checkpoints, by request and by itself. Of those that it writes by itself it
+ * keeps the last two: the older one is what remains should the newer turn out to be damaged.
+ */
+final class ModelSaver {
+  private static final Logger logger = LoggerFactory.getLogger(ModelSaver.class);
+  private static final int KEPT = 2;
+
+  private final Model model;
+  private final ModelStore store;
+  private final Deque<String> automatic = new ArrayDeque<>();
+
+  ModelSaver(Model model, ModelStore store) {
+    this.model = model;
+    this.store = store;
+  }
+
+  /** Writes a checkpoint by request. To be called exclusively. */
+  CompletableFuture<CheckpointInfo> save() {
+    store.require();
+    return write()
+        .thenApply(
+            info -> {
+              automatic.remove(info.id());
+              return info;
+            });
+  }
+
+  /** Writes a checkpoint if one is due after {@code step}. To be called exclusively. */
+  CompletableFuture<Void> saveIfDue(long step) {
+    long every = model.spec().everySteps();
+    if (every == 0 || step % every != 0 || isDurable(step)) {
+      return CompletableFuture.completedFuture(null);
+    }
+    return saveAutomatically();
+  }
+
+  private boolean isDurable(long step) {
+    synchronized (model.state()) {
+      return model.state().ledger().durableStep().orElse(-1) >= step;
+    }
+  }
+
+  /** Writes a checkpoint if the model has them written. To be called exclusively. */
+  CompletableFuture<Void> saveIfAutomatic() {
+    return model.spec().everySteps() == 0
+        ? CompletableFuture.completedFuture(null)
+        : saveAutomatically();
+  }
+
+  private CompletableFuture<Void> saveAutomatically() {
+    return write()
+        .thenCompose(
+            info -> {
+              automatic.remove(info.id());
+              automatic.add(info.id());
+              return automatic.size() <= KEPT
+                  ? CompletableFuture.<Void>completedFuture(null)
+                  : prune(automatic.remove());
+            });
+  }
+
+  /** That an old checkpoint cannot be removed does not make the new one less durable. */
+  private CompletableFuture<Void> prune(String checkpoint) {
+    return store
+        .delete(model.name(), checkpoint)
+        .handle(
+            (freed, failure) -> {
+              if (failure != null) {
+                logger.warn(
+                    "model \"{}\": checkpoint {} was not removed: {}",
+                    model.name(),
+                    checkpoint,
+                    failure.getMessage());
+              }
+              return null;
+            });
+  }
+
+  private CompletableFuture<CheckpointInfo> write() {
+    CheckpointMeta meta;
+    synchronized (model.state()) {
+      model.state().requireReady(model.name());
+      meta = meta(model.state());
+    }
+    return store
+        .save(model, meta)
+        .thenApply(
+            info -> {
+              synchronized (model.state()) {
+                model.state().ledger().saved(info.step());
+              }
+              return info;
+            });
+  }
+
+  private CheckpointMeta meta(ModelState state) {
+    List<String> workers = state.workers().ids();
+    CreateModelRequest.Builder request =
+        model.spec().request().toBuilder().clearWorkers().setMaxWorkers(model.spec().maxWorkers());
+    if (!workers.equals(List.of(""))) {
+      request.addAllWorkers(workers);
+    }
+    LedgerCodec.History history =
+        new LedgerCodec.History(model.createTime(), state.workers().epoch(), state.ledger().last());
+    return new CheckpointMeta(
+        state.ledger().committedStep(),
+        state.ledger().incarnation(),
+        request.build().toByteString(),
+        LedgerCodec.write(history),
+        Instant.now());
+  }
+}

@@ -1,0 +1,176 @@
+package io.muond.server.model;
+
+import static java.util.Objects.requireNonNull;
+
+import io.muond.server.checkpoint.CheckpointException;
+import io.muond.server.checkpoint.CheckpointInfo;
+import io.muond.server.checkpoint.CheckpointMeta;
+import io.muond.server.checkpoint.CheckpointStore;
+import io.muond.v1.CreateModelRequest;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+
+/** Models in the data directory, if there is one. Everything runs on the storage threads. */
+final class ModelStore {
+  private final Optional<CheckpointStore> store;
+  private final Executor storage;
+
+  ModelStore(Optional<CheckpointStore> store, Executor storage) {
+    this.store = requireNonNull(store, "store is null");
+    this.storage = requireNonNull(storage, "storage is null");
+  }
+
+  /** What a checkpoint says of its model. */
+  record Saved(CheckpointInfo info, CreateModelRequest request, LedgerCodec.History history) {}
+
+  /** Refuses if there is no data directory. */
+  void require() {
+    if (store.isEmpty()) {
+      throw Refusals.noDataDirectory();
+    }
+  }
+
+  boolean isPresent() {
+    return store.isPresent();
+  }
+
+  /**
+   * @param model and {@code checkpoint}: what it is about, for errors
+   */
+  private <T> CompletableFuture<T> submit(String model, String checkpoint, Callable<T> work) {
+    CompletableFuture<T> result = new CompletableFuture<>();
+    storage.execute(
+        () -> {
+          try {
+            result.complete(work.call());
+          } catch (CheckpointException e) {
+            result.completeExceptionally(refusal(model, checkpoint, e));
+          } catch (Throwable failure) {
+            result.completeExceptionally(failure);
+          }
+        });
+    return result;
+  }
+
+  private static MuondException refusal(String model, String checkpoint, CheckpointException e) {
+    return switch (e.kind()) {
+      case NOT_FOUND -> Refusals.checkpointNotFound(model, checkpoint);
+      case CORRUPT -> Refusals.checkpointCorrupt(checkpoint, e.file(), e);
+      case STORAGE -> Refusals.storageFailed(e.file(), e);
+    };
+  }
+
+  private CheckpointStore store() {
+    return store.orElseThrow(Refusals::noDataDirectory);
+  }
+
+  /** Writes a checkpoint. To be called exclusively. */
+  CompletableFuture<CheckpointInfo> save(Model model, CheckpointMeta meta) {
+    ModelTensors tensors = new ModelTensors(model);
+    return submit(
+        model.name(),
+        "",
+        () -> {
+          CheckpointInfo info =
+              store().save(model.name(), meta, tensors.weights(), tensors.momentum());
+          // A tombstone is an earlier model's; from now on there is something newer to restore.
+          store().clearTombstone(model.name());
+          return info;
+        });
+  }
+
+  CompletableFuture<Long> delete(String model, String checkpoint) {
+    return submit(model, checkpoint, () -> store().delete(model, checkpoint));
+  }
+
+  CompletableFuture<List<CheckpointInfo>> list(String model) {
+    return submit(model, "", () -> model.isEmpty() ? store().list() : store().list(model));
+  }
+
+  /** Reads what a checkpoint says of its model; the newest intact one if none is named. */
+  CompletableFuture<Saved> find(String model, String checkpoint) {
+    return submit(model, checkpoint, () -> read(model, checkpoint));
+  }
+
+  private Saved read(String model, String checkpoint) throws IOException {
+    List<CheckpointInfo> all = store().list(model);
+    CheckpointInfo info =
+        (checkpoint.isEmpty()
+                ? store().newestIntact(model)
+                : all.stream().filter(c -> c.id().equals(checkpoint)).findFirst())
+            .orElseThrow(() -> Refusals.checkpointNotFound(model, checkpoint));
+    CheckpointMeta meta = store().meta(model, info.id());
+    return new Saved(
+        info, CreateModelRequest.parseFrom(meta.modelSpec()), LedgerCodec.read(meta.ledger()));
+  }
+
+  /** Loads a checkpoint's tensors into the model's spare buffers. To be called exclusively. */
+  CompletableFuture<Void> load(Model model, CheckpointInfo info) {
+    ModelTensors tensors = new ModelTensors(model);
+    return submit(
+        model.name(),
+        info.id(),
+        () -> {
+          ModelTensors.Sink weights = tensors.spareWeights();
+          ModelTensors.Sink momentum = tensors.spareMomentum();
+          store().load(model.name(), info.id(), weights, momentum);
+          weights.requireComplete();
+          momentum.requireComplete();
+          return null;
+        });
+  }
+
+  /** The newest intact checkpoint of every model that was not deleted. */
+  List<Saved> restorable(Map<String, Exception> damaged) throws CheckpointException {
+    List<Saved> found = new ArrayList<>();
+    for (String model : store().models()) {
+      try {
+        found.add(read(model, ""));
+      } catch (IOException | MuondException e) {
+        damaged.put(model, e);
+      }
+    }
+    return found;
+  }
+
+  /** Whether {@code info} is the newest checkpoint of its model, intact or not. */
+  boolean isNewest(CheckpointInfo info) throws CheckpointException {
+    return store().list(info.model()).get(0).id().equals(info.id());
+  }
+
+  /** A model that had been deleted is there again. */
+  CompletableFuture<Void> revive(String model) {
+    return submit(
+        model,
+        "",
+        () -> {
+          store().clearTombstone(model);
+          return null;
+        });
+  }
+
+  /** Makes sure that no restart brings a deleted model back. */
+  CompletableFuture<Void> forget(String model, boolean keepCheckpoints) {
+    if (store.isEmpty()) {
+      return CompletableFuture.completedFuture(null);
+    }
+    return submit(
+        model,
+        "",
+        () -> {
+          if (!store().list(model).isEmpty()) {
+            store().tombstone(model);
+          }
+          if (!keepCheckpoints) {
+            store().removeAll(model);
+          }
+          return null;
+        });
+  }
+}

@@ -1,0 +1,117 @@
+package io.muond.server.model;
+
+import io.muond.server.checkpoint.TensorSink;
+import io.muond.server.checkpoint.TensorSource;
+import io.muond.server.engine.ElementType;
+import io.muond.server.engine.Engine;
+import io.muond.server.engine.Region;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** A model's tensors as a checkpoint reads and writes them. */
+final class ModelTensors {
+  private final Engine engine;
+  private final Layout layout;
+  private final ModelMemory memory;
+
+  ModelTensors(Model model) {
+    this.engine = model.platform().engine();
+    this.layout = model.layout();
+    this.memory = model.memory();
+  }
+
+  /** The committed weights. */
+  List<TensorSource> weights() {
+    int buffer = memory.committedBuffer();
+    List<TensorSource> sources = new ArrayList<>();
+    layout.parameters().forEach(p -> sources.add(new Source(engine, p, memory.weights(p, buffer))));
+    return sources;
+  }
+
+  /** The momentum of those that have it. */
+  List<TensorSource> momentum() {
+    List<TensorSource> sources = new ArrayList<>();
+    for (ParameterSpec p : layout.parameters()) {
+      Region momentum = memory.momentum(p);
+      if (momentum != null) {
+        sources.add(new Source(engine, p, momentum));
+      }
+    }
+    return sources;
+  }
+
+  private record Source(Engine engine, ParameterSpec parameter, Region region)
+      implements TensorSource {
+    @Override
+    public String name() {
+      return parameter.name();
+    }
+
+    @Override
+    public List<Long> shape() {
+      return parameter.shape();
+    }
+
+    @Override
+    public void read(long floatIndex, ByteBuffer into) {
+      engine.send(region.memory(), region.offset() + floatIndex, ElementType.FLOAT32, into);
+    }
+  }
+
+  /** Takes weights into the spare buffer. */
+  Sink spareWeights() {
+    int spare = 1 - memory.committedBuffer();
+    Map<String, Region> targets = new HashMap<>();
+    layout.parameters().forEach(p -> targets.put(p.name(), memory.weights(p, spare)));
+    return new Sink(engine, targets);
+  }
+
+  /** Takes momentum into the first gradient slot, which a commit makes the momentum. */
+  Sink spareMomentum() {
+    Map<String, Region> targets = new HashMap<>();
+    for (ParameterSpec p : layout.parameters()) {
+      if (memory.momentum(p) != null) {
+        targets.put(p.name(), memory.gradient(p, 0));
+      }
+    }
+    return new Sink(engine, targets);
+  }
+
+  /** Takes tensors, and knows which did not come. */
+  static final class Sink implements TensorSink {
+    private final Engine engine;
+    private final Map<String, Region> targets;
+    private final Set<String> incomplete;
+
+    private Sink(Engine engine, Map<String, Region> targets) {
+      this.engine = engine;
+      this.targets = targets;
+      this.incomplete = new HashSet<>(targets.keySet());
+    }
+
+    @Override
+    public void write(String name, long floatIndex, ByteBuffer from) {
+      Region target = targets.get(name);
+      if (target == null) {
+        throw new IllegalStateException("tensor \"" + name + "\" is none of the model's");
+      }
+      Region piece = target.slice(floatIndex, from.remaining() / Float.BYTES);
+      engine.receive(piece.memory(), piece.offset(), ElementType.FLOAT32, from);
+      if (floatIndex + piece.floats() == target.floats()) {
+        incomplete.remove(name);
+      }
+    }
+
+    /** Refuses unless every tensor came to its end. */
+    void requireComplete() {
+      if (!incomplete.isEmpty()) {
+        throw new IllegalStateException("tensors are missing: " + incomplete);
+      }
+    }
+  }
+}
