@@ -58,7 +58,7 @@ final class Daemon implements AutoCloseable {
       engine = own(engine(config));
       Optional<CheckpointStore> checkpoints = checkpoints(config);
       ModelRegistry models = own(models(config, engine, registry, checkpoints));
-      restore(models, checkpoints);
+      restore(models);
       bind(registry, models);
       grpc = own(grpc(config, address, models, registry));
       http = own(http(config, address, registry));
@@ -113,14 +113,11 @@ final class Daemon implements AutoCloseable {
     }
   }
 
-  private static void restore(ModelRegistry models, Optional<CheckpointStore> checkpoints)
-      throws StartException {
-    if (checkpoints.isPresent()) {
-      try {
-        models.restoreAll();
-      } catch (CheckpointException e) {
-        throw new StartException("--data-dir: " + e.getMessage(), e);
-      }
+  private static void restore(ModelRegistry models) throws StartException {
+    try {
+      models.restoreAll();
+    } catch (CheckpointException e) {
+      throw new StartException("--data-dir: " + e.getMessage(), e);
     }
   }
 

@@ -274,6 +274,9 @@ public final class ModelRegistry implements AutoCloseable {
    * step was saved, the incarnation stays; otherwise steps may have been lost, and it is renewed.
    */
   public void restoreAll() throws CheckpointException {
+    if (!store.isPresent()) {
+      return;
+    }
     Map<String, Exception> damaged = new HashMap<>();
     for (ModelStore.Saved saved : store.restorable(damaged)) {
       boolean complete =

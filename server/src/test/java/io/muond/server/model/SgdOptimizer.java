@@ -1,0 +1,140 @@
+package io.muond.server.model;
+
+import io.muond.server.engine.ElementType;
+import io.muond.server.engine.Engine;
+import io.muond.server.engine.Memory;
+import io.muond.server.engine.Region;
+import io.muond.server.optimizer.BatchProgram;
+import io.muond.server.optimizer.BatchSpec;
+import io.muond.server.optimizer.MatrixReport;
+import io.muond.server.optimizer.NotFiniteException;
+import io.muond.server.optimizer.Optimizer;
+import io.muond.server.optimizer.ReportDetail;
+import io.muond.server.optimizer.StepBuffers;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
+
+/**
+ * Plain gradient descent with momentum, W ← W − ηM, on the host: results are easy to foretell, and
+ * a test can hold a step back or make it fail.
+ */
+public final class SgdOptimizer implements Optimizer {
+  /** Steps take a permit each; tests drain it to hold them back. */
+  public final Semaphore permits = new Semaphore(Integer.MAX_VALUE);
+
+  /** The next step writes half of its results and fails. */
+  public volatile RuntimeException failure;
+
+  /** Counted down by each step that begins. */
+  public volatile CountDownLatch begun = new CountDownLatch(0);
+
+  private final Engine engine;
+
+  public SgdOptimizer(Engine engine) {
+    this.engine = engine;
+  }
+
+  @Override
+  public BatchProgram program(BatchSpec spec) {
+    if (spec.rows() == 13) {
+      throw new IllegalArgumentException("13 rows are unlucky");
+    }
+    return new Program(spec);
+  }
+
+  @Override
+  public void sum(List<Region> regions, double[] weights) {
+    float[] total = new float[(int) regions.get(0).floats()];
+    for (int i = 0; i < weights.length; i++) {
+      float[] values = get(regions.get(i));
+      for (int j = 0; j < total.length; j++) {
+        total[j] += (float) weights[i] * values[j];
+      }
+    }
+    put(regions.get(0), total);
+  }
+
+  private float[] get(Region region) {
+    ByteBuffer bytes =
+        ByteBuffer.allocate((int) region.floats() * 4).order(ByteOrder.LITTLE_ENDIAN);
+    engine.send(region.memory(), region.offset(), ElementType.FLOAT32, bytes);
+    float[] values = new float[(int) region.floats()];
+    bytes.flip().asFloatBuffer().get(values);
+    return values;
+  }
+
+  private void put(Region region, float[] values) {
+    ByteBuffer bytes = ByteBuffer.allocate(values.length * 4).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.asFloatBuffer().put(values);
+    engine.receive(region.memory(), region.offset(), ElementType.FLOAT32, bytes);
+  }
+
+  private final class Program implements BatchProgram {
+    private final BatchSpec spec;
+
+    private Program(BatchSpec spec) {
+      this.spec = spec;
+    }
+
+    @Override
+    public BatchSpec spec() {
+      return spec;
+    }
+
+    @Override
+    public long workspaceFloats() {
+      return spec.matrixFloats();
+    }
+
+    @Override
+    public void initialize(long[] seeds, Region weights, Memory workspace) {
+      float[] values = new float[(int) spec.floats()];
+      for (int i = 0; i < values.length; i++) {
+        values[i] = (float) (seeds[(int) (i / spec.matrixFloats())] % 1000) / 1000 + i;
+      }
+      put(weights, values);
+    }
+
+    @Override
+    public double[] project(Region from, Region to, Memory workspace) {
+      put(to, get(from));
+      return new double[spec.count()];
+    }
+
+    @Override
+    public StepResult step(
+        StepBuffers buffers, double[] rates, ReportDetail detail, Memory workspace) {
+      begun.countDown();
+      permits.acquireUninterruptibly();
+      permits.release();
+      float[] w = get(buffers.weights());
+      float[] g = get(buffers.gradient());
+      if (buffers.momentum() != null) {
+        float[] m = get(buffers.momentum());
+        for (int i = 0; i < g.length; i++) {
+          g[i] += (float) spec.rule().momentum() * m[i];
+        }
+      }
+      for (int i = 0; i < w.length; i++) {
+        if (!Float.isFinite(g[i])) {
+          int matrix = (int) (i / spec.matrixFloats());
+          throw new NotFiniteException(matrix, i % spec.matrixFloats(), g[i]);
+        }
+        w[i] -= (float) rates[(int) (i / spec.matrixFloats())] * g[i];
+      }
+      put(buffers.next(), w);
+      put(buffers.gradient(), g);
+      RuntimeException planned = failure;
+      if (planned != null) {
+        failure = null;
+        throw planned;
+      }
+      MatrixReport report = new MatrixReport(1, Double.NaN, Double.NaN, 0, 0, 1, 0, 0);
+      return new StepResult(0, Collections.nCopies(spec.count(), report));
+    }
+  }
+}
