@@ -140,8 +140,20 @@ public final class ModelRegistry implements AutoCloseable {
     }
   }
 
+  private void requirePrecisions(ModelSpec spec) {
+    for (ParameterSpec p : spec.parameters()) {
+      if (!platform.engine().supports(p.rule().precision())) {
+        throw Refusals.invalidField(
+            "rule.precision of parameter \"" + p.name() + '"',
+            p.rule().precision(),
+            "one that the engine \"" + platform.engine().kind() + "\" has");
+      }
+    }
+  }
+
   /** Allocates a model, and makes its weights if they come from a seed. */
   private Model build(ModelSpec spec, Model.Origin origin) {
+    requirePrecisions(spec);
     Layout layout = Layout.of(spec.parameters(), platform.optimizer());
     long floats = ModelMemory.floats(layout, spec.maxWorkers());
     platform.workspace().admit(spec.name(), floats, layout.workspaceFloats());
