@@ -55,7 +55,10 @@ public final class GrpcServer implements AutoCloseable {
     this.steps = new StepRpc(models, answers);
     List<BindableService> services =
         List.of(
-            new ModelRpc(models, answers), steps, new ServerRpc(models, answers, hasDataDirectory));
+            new ModelRpc(models, answers),
+            steps,
+            new CheckpointRpc(models, answers),
+            new ServerRpc(models, answers, hasDataDirectory));
     NettyServerBuilder builder =
         NettyServerBuilder.forAddress(address)
             .executor(executor)

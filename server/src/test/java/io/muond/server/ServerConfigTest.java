@@ -1,0 +1,94 @@
+package io.muond.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Locale;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import picocli.CommandLine;
+import picocli.CommandLine.ParameterException;
+
+class ServerConfigTest {
+  private static ServerConfig parse(Map<String, String> environment, String... arguments) {
+    ServerConfig config = new ServerConfig();
+    new CommandLine(config)
+        .setDefaultValueProvider(new EnvironmentDefaults(environment))
+        .parseArgs(arguments);
+    return config;
+  }
+
+  @Test
+  void defaults() {
+    ServerConfig config = parse(Map.of());
+    assertThat(config.host).isEqualTo("127.0.0.1");
+    assertThat(config.port).isEqualTo(8470);
+    assertThat(config.httpPort).isEqualTo(8471);
+    assertThat(config.engine).isEqualTo(ServerConfig.EngineChoice.AUTO);
+    assertThat(config.dataDirectory()).isEmpty();
+    assertThat(config.readyFile).isNull();
+    assertThat(config.threadCount()).isEqualTo(Runtime.getRuntime().availableProcessors());
+    assertThat(config.memoryBytes()).isPositive();
+    assertThat(config.stepTimeout).isEqualTo(Duration.ofMinutes(1));
+    assertThat(config.readerGrace).isEqualTo(Duration.ofMillis(100));
+    assertThat(config.drainTimeout).isEqualTo(Duration.ofSeconds(20));
+  }
+
+  @Test
+  void everyFlagIsAnEnvironmentVariableAndWins() {
+    Map<String, String> environment =
+        Map.ofEntries(
+            Map.entry("MUOND_HOST", "0.0.0.0"),
+            Map.entry("MUOND_PORT", "1"),
+            Map.entry("MUOND_HTTP_PORT", "2"),
+            Map.entry("MUOND_ENGINE", "cpu"),
+            Map.entry("MUOND_DATA_DIR", "data"),
+            Map.entry("MUOND_READY_FILE", "ready"),
+            Map.entry("MUOND_MEMORY", "1.5GiB"),
+            Map.entry("MUOND_THREADS", "3"),
+            Map.entry("MUOND_STEP_TIMEOUT", "5m"),
+            Map.entry("MUOND_READER_GRACE", "1.5s"),
+            Map.entry("MUOND_DRAIN_TIMEOUT", "250ms"));
+    ServerConfig config = parse(environment, "--port", "7", "--engine=cuda");
+    assertThat(config.port).isEqualTo(7);
+    assertThat(config.engine).isEqualTo(ServerConfig.EngineChoice.CUDA);
+    assertThat(config.host).isEqualTo("0.0.0.0");
+    assertThat(config.httpPort).isEqualTo(2);
+    assertThat(config.dataDirectory()).contains(Path.of("data"));
+    assertThat(config.readyFile).isEqualTo(Path.of("ready"));
+    assertThat(config.memoryBytes()).isEqualTo(3L << 29);
+    assertThat(config.threadCount()).isEqualTo(3);
+    assertThat(config.stepTimeout).isEqualTo(Duration.ofMinutes(5));
+    assertThat(config.readerGrace).isEqualTo(Duration.ofMillis(1500));
+    assertThat(config.drainTimeout).isEqualTo(Duration.ofMillis(250));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "--port,65536",
+    "--port,x",
+    "--http-port,-1",
+    "--engine,gpu",
+    "--memory,0",
+    "--memory,8XB",
+    "--memory,99999999TiB",
+    "--threads,0",
+    "--step-timeout,60",
+    "--reader-grace,-1s",
+    "--drain-timeout,soon"
+  })
+  void badValuesAreNamed(String flag, String value) {
+    assertThatThrownBy(() -> parse(Map.of(), flag + "=" + value))
+        .isInstanceOf(ParameterException.class)
+        .hasMessageContaining(flag)
+        .hasMessageContaining(value + " (expected: ");
+    String variable = "MUOND_" + flag.substring(2).toUpperCase(Locale.ROOT).replace('-', '_');
+    assertThatThrownBy(() -> parse(Map.of(variable, value)))
+        .isInstanceOf(ParameterException.class)
+        .hasMessageContaining(value + " (expected: ");
+  }
+}
