@@ -40,6 +40,7 @@ public final class Model {
   private final StepCommitter committer;
   private final ModelSaver saver;
   private WeightsUpload upload;
+  private volatile MuondException freeing;
   private volatile long lastHeartbeat = System.nanoTime();
 
   /** Where a model's history begins. */
@@ -165,15 +166,19 @@ public final class Model {
       throw Refusals.invalidField(
           "workers", workers.size() + " ids", "at most max_workers, " + spec.maxWorkers());
     }
-    return state.whenIdle(
-        () -> {
-          desk.drop("the workers were changed");
-          state.setWorkers(new WorkerSet(workers, state.workers().epoch() + 1));
-          return SetWorkersResponse.newBuilder()
-              .setWorkerEpoch(state.workers().epoch())
-              .setNextStep(state.ledger().nextStep())
-              .build();
-        });
+    return state
+        .whenIdle(() -> replaceWorkers(workers))
+        .thenCompose(
+            response -> exclusively(() -> saver.saveIfAutomatic().thenApply(ignored -> response)));
+  }
+
+  private SetWorkersResponse replaceWorkers(List<String> workers) {
+    desk.drop("the workers were changed");
+    state.setWorkers(new WorkerSet(workers, state.workers().epoch() + 1));
+    return SetWorkersResponse.newBuilder()
+        .setWorkerEpoch(state.workers().epoch())
+        .setNextStep(state.ledger().nextStep())
+        .build();
   }
 
   /** Begins an upload of weights; drops the open step. */
@@ -246,9 +251,13 @@ public final class Model {
         platform.engine(), readers, snapshot, type, platform.observer()::weightBytes);
   }
 
-  /** Runs an operation after those before it, alone. It must not block. */
+  /**
+   * Runs an operation after those before it, alone; it must not block. Once memory is being freed
+   * it is not run any more, and fails.
+   */
   <T> CompletableFuture<T> exclusively(Supplier<CompletableFuture<T>> operation) {
-    return queue.run(operation);
+    return queue.run(
+        () -> freeing == null ? operation.get() : CompletableFuture.failedFuture(freeing));
   }
 
   /**
@@ -271,13 +280,7 @@ public final class Model {
 
   /** Writes a checkpoint of the last committed step. */
   public CompletableFuture<CheckpointInfo> save() {
-    return exclusively(
-        () -> {
-          synchronized (state) {
-            state.requireLive();
-          }
-          return saver.save();
-        });
+    return exclusively(saver::save);
   }
 
   private void heartbeat() {
@@ -344,6 +347,7 @@ public final class Model {
     }
     return exclusively(
         () -> {
+          freeing = reason;
           readers.endAll(reason);
           return beforeFree
               .get()

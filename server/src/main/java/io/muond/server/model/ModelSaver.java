@@ -48,6 +48,12 @@ final class ModelSaver {
     return saveAutomatically();
   }
 
+  private boolean isReady() {
+    synchronized (model.state()) {
+      return model.state().isReady();
+    }
+  }
+
   private boolean isDurable(long step) {
     synchronized (model.state()) {
       return model.state().ledger().durableStep().orElse(-1) >= step;
@@ -56,7 +62,7 @@ final class ModelSaver {
 
   /** Writes a checkpoint if the model has them written. To be called exclusively. */
   CompletableFuture<Void> saveIfAutomatic() {
-    return model.spec().everySteps() == 0
+    return model.spec().everySteps() == 0 || !isReady()
         ? CompletableFuture.completedFuture(null)
         : saveAutomatically();
   }

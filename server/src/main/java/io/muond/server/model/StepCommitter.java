@@ -78,12 +78,15 @@ final class StepCommitter {
   private void launch(OpenStep step) {
     long sealed = System.nanoTime();
     var unused =
-        model.exclusively(
-            () ->
-                model
-                    .computeInSpare(() -> computation.run(step))
-                    .thenCompose(outcome -> finish(step, outcome, sealed))
-                    .handle((report, failure) -> settle(step, report, failure)));
+        model
+            .exclusively(
+                () ->
+                    model
+                        .computeInSpare(() -> computation.run(step))
+                        .thenCompose(outcome -> finish(step, outcome, sealed))
+                        .handle((report, failure) -> settle(step, report, failure)))
+            // Settling does not fail: this is a model that was deleted before its turn came.
+            .exceptionally(deleted -> settle(step, null, deleted));
   }
 
   private CompletableFuture<StepReport> finish(OpenStep step, Outcome outcome, long sealed) {
