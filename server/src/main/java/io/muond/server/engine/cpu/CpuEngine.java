@@ -65,6 +65,9 @@ public final class CpuEngine implements Engine {
   @Override
   public Memory allocate(String owner, long floats) {
     requireNonNull(owner, "owner is null");
+    if (floats < 0) {
+      throw new IllegalArgumentException("floats: " + floats + " (expected: at least 0)");
+    }
     long bytes = Math.multiplyExact(floats, (long) Float.BYTES);
     synchronized (allocated) {
       if (bytes > memoryBytes - allocatedBytes) {

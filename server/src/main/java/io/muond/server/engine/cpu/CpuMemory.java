@@ -5,6 +5,9 @@ import static java.util.Objects.requireNonNull;
 import io.muond.server.engine.Memory;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
 
@@ -25,7 +28,12 @@ final class CpuMemory implements Memory {
   private final Runnable onClose;
   private final Pointer block;
   private final FloatPointer base;
-  private FloatBuffer[] slabs;
+
+  /** Held for reading by transfers, which come from any thread: closing waits for them. */
+  private final ReadWriteLock transfers = new ReentrantReadWriteLock();
+
+  /** Null once closed. */
+  private volatile FloatBuffer[] slabs;
 
   CpuMemory(String owner, long floats, Runnable onClose) {
     this.owner = requireNonNull(owner, "owner is null");
@@ -39,13 +47,15 @@ final class CpuMemory implements Memory {
     long address = block.address();
     long skip = (ALIGNMENT - address % ALIGNMENT) % ALIGNMENT;
     base = new FloatPointer(new Address(address + skip));
-    slabs = new FloatBuffer[(int) ((floats + SLAB - 1) >>> SLAB_SHIFT)];
-    for (int i = 0; i < slabs.length; i++) {
+    FloatBuffer[] made = new FloatBuffer[(int) ((floats + SLAB - 1) >>> SLAB_SHIFT)];
+    for (int i = 0; i < made.length; i++) {
       long from = i * SLAB;
-      FloatPointer slab = at(from);
-      slab.limit(slab.position() + Math.min(SLAB, floats - from));
-      slabs[i] = slab.asByteBuffer().order(ByteOrder.nativeOrder()).asFloatBuffer();
+      // By address, not by position: a buffer's position and limit are cut off at 2 GiB.
+      FloatPointer slab = new FloatPointer(new Address(address + skip + from * Float.BYTES));
+      slab.limit(Math.min(SLAB, floats - from));
+      made[i] = slab.asByteBuffer().order(ByteOrder.nativeOrder()).asFloatBuffer();
     }
+    slabs = made;
   }
 
   /** A pointer made of a number. */
@@ -64,45 +74,76 @@ final class CpuMemory implements Memory {
     return floats;
   }
 
-  /** The address of an element, for BLAS. */
-  FloatPointer at(long index) {
-    if (slabs == null) {
+  /**
+   * Keeps the memory open until the lock is released, and checks that it has elements [index, index
+   * + length).
+   */
+  Lock hold(long index, long length) {
+    Lock lock = transfers.readLock();
+    lock.lock();
+    try {
+      open();
+      if (index < 0 || index > floats - length) {
+        throw new IndexOutOfBoundsException(
+            "elements [" + index + ", +" + length + ") of " + floats + " of " + owner);
+      }
+    } catch (RuntimeException e) {
+      lock.unlock();
+      throw e;
+    }
+    return lock;
+  }
+
+  private FloatBuffer[] open() {
+    FloatBuffer[] current = slabs;
+    if (current == null) {
       throw new IllegalStateException("memory of " + owner + " was closed");
     }
+    return current;
+  }
+
+  /** The address of an element, for BLAS. */
+  FloatPointer at(long index) {
+    open();
     return new FloatPointer(base).position(index);
   }
 
   void get(long index, float[] to, int at, int length) {
+    FloatBuffer[] from = open();
     int done = 0;
     while (done < length) {
-      long from = index + done;
-      int inSlab = (int) (from & (SLAB - 1));
+      long element = index + done;
+      int inSlab = (int) (element & (SLAB - 1));
       int part = (int) Math.min(length - done, SLAB - inSlab);
-      slabs[(int) (from >>> SLAB_SHIFT)].get(inSlab, to, at + done, part);
+      from[(int) (element >>> SLAB_SHIFT)].get(inSlab, to, at + done, part);
       done += part;
     }
   }
 
   void put(long index, float[] from, int at, int length) {
+    FloatBuffer[] to = open();
     int done = 0;
     while (done < length) {
-      long to = index + done;
-      int inSlab = (int) (to & (SLAB - 1));
+      long element = index + done;
+      int inSlab = (int) (element & (SLAB - 1));
       int part = (int) Math.min(length - done, SLAB - inSlab);
-      slabs[(int) (to >>> SLAB_SHIFT)].put(inSlab, from, at + done, part);
+      to[(int) (element >>> SLAB_SHIFT)].put(inSlab, from, at + done, part);
       done += part;
     }
   }
 
   @Override
   public void close() {
-    synchronized (this) {
+    transfers.writeLock().lock();
+    try {
       if (slabs == null) {
         return;
       }
       slabs = null;
+      Pointer.free(block);
+    } finally {
+      transfers.writeLock().unlock();
     }
-    Pointer.free(block);
     onClose.run();
   }
 }

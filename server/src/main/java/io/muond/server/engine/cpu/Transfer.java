@@ -4,6 +4,7 @@ import io.muond.server.engine.ElementType;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.ShortBuffer;
+import java.util.concurrent.locks.Lock;
 
 /** Elements from outside to float32 and back, chunk by chunk. */
 final class Transfer {
@@ -15,6 +16,15 @@ final class Transfer {
       throw new IllegalArgumentException(
           from.remaining() + " bytes are not a whole number of " + type + " elements");
     }
+    Lock held = to.hold(index, from.remaining() / type.bytes());
+    try {
+      return receiveHeld(to, index, type, from);
+    } finally {
+      held.unlock();
+    }
+  }
+
+  private static long receiveHeld(CpuMemory to, long index, ElementType type, ByteBuffer from) {
     float[] x = Scratch.get().x;
     long bad = -1;
     from.order(ByteOrder.LITTLE_ENDIAN);
@@ -37,6 +47,15 @@ final class Transfer {
       throw new IllegalArgumentException(
           to.remaining() + " bytes are not a whole number of " + type + " elements");
     }
+    Lock held = from.hold(index, to.remaining() / type.bytes());
+    try {
+      sendHeld(from, index, type, to);
+    } finally {
+      held.unlock();
+    }
+  }
+
+  private static void sendHeld(CpuMemory from, long index, ElementType type, ByteBuffer to) {
     float[] x = Scratch.get().x;
     to.order(ByteOrder.LITTLE_ENDIAN);
     for (long done = 0; to.hasRemaining(); ) {
