@@ -3,6 +3,7 @@ package io.muond.server.engine.cpu;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 
 /**
@@ -36,13 +37,14 @@ final class Workers implements AutoCloseable {
   }
 
   /**
-   * Runs tasks 0 to count − 1 and returns when all are done; throws what the first failure threw.
+   * Runs tasks 0 to count − 1 and returns when all are done. If one fails the others still run, and
+   * what the first failure threw is thrown here.
    */
   void run(int count, Task task) {
     if (count == 1 || helpers.isEmpty()) {
-      for (int i = 0; i < count; i++) {
-        task.run(i);
-      }
+      Job alone = new Job(count, task);
+      alone.work();
+      alone.rethrow();
       return;
     }
     Job job = new Job(count, task);
@@ -52,9 +54,7 @@ final class Workers implements AutoCloseable {
     }
     job.work();
     job.await();
-    if (job.failure != null) {
-      throw new IllegalStateException("a part of an operation failed", job.failure);
-    }
+    job.rethrow();
   }
 
   @Override
@@ -71,7 +71,7 @@ final class Workers implements AutoCloseable {
     private final Thread owner = Thread.currentThread();
     private final AtomicInteger next = new AtomicInteger();
     private final AtomicInteger done = new AtomicInteger();
-    private volatile Throwable failure;
+    private final AtomicReference<Throwable> failure = new AtomicReference<>();
 
     Job(int count, Task task) {
       this.count = count;
@@ -83,12 +83,22 @@ final class Workers implements AutoCloseable {
         try {
           task.run(i);
         } catch (RuntimeException | Error e) {
-          failure = e;
+          failure.compareAndSet(null, e);
         } finally {
           if (done.incrementAndGet() == count) {
             LockSupport.unpark(owner);
           }
         }
+      }
+    }
+
+    void rethrow() {
+      Throwable first = failure.get();
+      if (first instanceof Error error) {
+        throw error;
+      }
+      if (first != null) {
+        throw (RuntimeException) first;
       }
     }
 
