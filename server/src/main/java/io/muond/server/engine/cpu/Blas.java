@@ -124,9 +124,10 @@ final class Blas {
 
   /**
    * The upper Cholesky factor in place; returns 0, or the order of the minor that is not positive.
+   * To LAPACK it is the lower one of a column-major matrix: row-major calls allocate a transpose.
    */
   static int cholesky(int n, Operand x) {
     return openblas.LAPACKE_spotrf(
-        openblas.LAPACK_ROW_MAJOR, (byte) 'U', n, x.memory().at(x.index()), x.ld());
+        openblas.LAPACK_COL_MAJOR, (byte) 'L', n, x.memory().at(x.index()), x.ld());
   }
 }

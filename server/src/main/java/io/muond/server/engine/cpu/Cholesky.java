@@ -39,7 +39,7 @@ final class Cholesky {
       }
       // The factorisation overwrote the upper triangle only: the lower one still has X.
       Tiles.mirror(x, 0, new Products.Tile(0, 0, n, n), 1);
-      shift *= GROWTH;
+      shift = Math.max(shift * GROWTH, Math.ulp(largest));
     }
     throw new IllegalStateException(
         "no Cholesky factor with a shift of "

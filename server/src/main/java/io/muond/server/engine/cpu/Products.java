@@ -120,6 +120,11 @@ final class Products {
       Matrices c,
       int sign,
       Prefill prefill) {
+    if (c.transposed()) {
+      // In memory lies the transpose: of a symmetric result itself, of a skew one its negative.
+      half(sign * alpha, a, aT, b, bT, c.transpose(), sign, prefill);
+      return;
+    }
     int n = c.rows();
     int depth = aT ? a.rows() : a.cols();
     int side = side(n, c.count());

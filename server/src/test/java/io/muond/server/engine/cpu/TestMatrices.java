@@ -1,0 +1,147 @@
+package io.muond.server.engine.cpu;
+
+import io.muond.server.engine.Compute;
+import io.muond.server.engine.ElementType;
+import io.muond.server.engine.Matrices;
+import io.muond.server.engine.Memory;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+
+/**
+ * An engine and matrices of any layout on it. Every element of the memory that no matrix covers is
+ * a NaN of its own kind: an operation that reads one spoils its result, and one that writes there
+ * is found on close.
+ */
+final class TestMatrices implements AutoCloseable {
+  /** How matrices lie in memory. */
+  enum Layout {
+    PACKED,
+    TRANSPOSED,
+    BLOCK,
+    TRANSPOSED_BLOCK
+  }
+
+  private static final int GUARD = 0x7fc0abcd;
+  private static final int MARGIN = 3;
+
+  private final CpuEngine engine;
+  private final List<Memory> memories = new ArrayList<>();
+  private final List<Matrices> made = new ArrayList<>();
+
+  TestMatrices(int threads) {
+    engine = new CpuEngine(threads, 1L << 28);
+  }
+
+  Compute compute() {
+    return engine.compute();
+  }
+
+  /** Matrices of NaN. */
+  Matrices make(Layout layout, int count, int rows, int cols) {
+    boolean transposed = layout == Layout.TRANSPOSED || layout == Layout.TRANSPOSED_BLOCK;
+    boolean block = layout == Layout.BLOCK || layout == Layout.TRANSPOSED_BLOCK;
+    int storedRows = transposed ? cols : rows;
+    int storedCols = transposed ? rows : cols;
+    int ld = block ? storedCols + 2 * MARGIN : storedCols;
+    long stride = (long) ld * (storedRows + (block ? 1 : 0));
+    Memory memory = engine.allocate("test matrices", count * stride + 2L * MARGIN);
+    memories.add(memory);
+    write(memory, 0, fill(Math.toIntExact(memory.floats())));
+    Matrices x = new Matrices(memory, MARGIN, count, rows, cols, stride, ld, transposed);
+    made.add(x);
+    return x;
+  }
+
+  /** Matrices of given elements, row-major one after the other. */
+  Matrices make(Layout layout, int count, int rows, int cols, float[] values) {
+    Matrices x = make(layout, count, rows, cols);
+    set(x, values);
+    return x;
+  }
+
+  private static float[] fill(int n) {
+    float[] values = new float[n];
+    java.util.Arrays.fill(values, Float.intBitsToFloat(GUARD));
+    return values;
+  }
+
+  void set(Matrices x, float[] values) {
+    float[] row = new float[x.storedCols()];
+    for (int k = 0; k < x.count(); k++) {
+      for (int i = 0; i < x.storedRows(); i++) {
+        for (int j = 0; j < row.length; j++) {
+          row[j] = values[at(x, k, i, j)];
+        }
+        write(x.memory(), x.offset() + k * x.stride() + (long) i * x.ld(), row);
+      }
+    }
+  }
+
+  float[] get(Matrices x) {
+    float[] values = new float[Math.toIntExact(x.count() * x.matrixFloats())];
+    for (int k = 0; k < x.count(); k++) {
+      for (int i = 0; i < x.storedRows(); i++) {
+        long start = x.offset() + k * x.stride() + (long) i * x.ld();
+        float[] row = read(x.memory(), start, x.storedCols());
+        for (int j = 0; j < row.length; j++) {
+          values[at(x, k, i, j)] = row[j];
+        }
+      }
+    }
+    return values;
+  }
+
+  /** The place of a stored element in row-major order. */
+  private static int at(Matrices x, int k, int i, int j) {
+    int row = x.transposed() ? j : i;
+    int col = x.transposed() ? i : j;
+    return (k * x.rows() + row) * x.cols() + col;
+  }
+
+  private void write(Memory to, long index, float[] values) {
+    ByteBuffer bytes = ByteBuffer.allocate(4 * values.length).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.asFloatBuffer().put(values);
+    engine.receive(to, index, ElementType.FLOAT32, bytes);
+  }
+
+  private float[] read(Memory from, long index, int n) {
+    ByteBuffer bytes = ByteBuffer.allocate(4 * n);
+    engine.send(from, index, ElementType.FLOAT32, bytes);
+    float[] values = new float[n];
+    bytes.flip().order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(values);
+    return values;
+  }
+
+  /** Numbers between −1 and 1. */
+  static float[] random(int n, long seed) {
+    SplittableRandom random = new SplittableRandom(seed);
+    float[] values = new float[n];
+    for (int i = 0; i < n; i++) {
+      values[i] = (float) random.nextDouble(-1, 1);
+    }
+    return values;
+  }
+
+  @Override
+  public void close() {
+    try {
+      made.forEach(this::assertSurroundingsUntouched);
+    } finally {
+      memories.forEach(Memory::close);
+      engine.close();
+    }
+  }
+
+  private void assertSurroundingsUntouched(Matrices x) {
+    set(x, fill(Math.toIntExact(x.count() * x.matrixFloats())));
+    float[] all = read(x.memory(), 0, Math.toIntExact(x.memory().floats()));
+    for (int i = 0; i < all.length; i++) {
+      if (Float.floatToRawIntBits(all[i]) != GUARD) {
+        throw new AssertionError("element " + i + " outside of " + x + " became " + all[i]);
+      }
+    }
+  }
+}
