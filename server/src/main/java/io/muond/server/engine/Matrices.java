@@ -2,6 +2,8 @@ package io.muond.server.engine;
 
 import static java.util.Objects.requireNonNull;
 
+import java.util.Objects;
+
 /**
  * A view of {@code count} equal float32 matrices in one allocation.
  *
@@ -52,8 +54,12 @@ public record Matrices(
 
   /** Packed matrices, one after the other, in row-major order. */
   public static Matrices packed(Region region, int count, int rows, int cols) {
-    return new Matrices(
-        region.memory(), region.offset(), count, rows, cols, (long) rows * cols, cols, false);
+    long floats = (long) rows * cols;
+    if (Math.multiplyHigh(count, floats) != 0 || count * floats > region.floats()) {
+      throw new IndexOutOfBoundsException(
+          count + " matrices of " + rows + " x " + cols + " in " + region.floats() + " elements");
+    }
+    return new Matrices(region.memory(), region.offset(), count, rows, cols, floats, cols, false);
   }
 
   /** These matrices with rows and columns exchanged; nothing moves. */
@@ -68,6 +74,7 @@ public record Matrices(
 
   /** Some of the matrices. */
   public Matrices matrices(int from, int length) {
+    Objects.checkFromIndexSize(from, length, count);
     return new Matrices(memory, offset + from * stride, length, rows, cols, stride, ld, transposed);
   }
 
