@@ -12,7 +12,12 @@ final class NonFinite {
 
   private NonFinite() {}
 
-  /** The exception for the first element of one packed matrix that is not finite. */
+  /**
+   * The exception for the first element of one packed matrix that is not finite.
+   *
+   * @param x the very numbers that were found wanting: a momentum may be finite whose look-ahead is
+   *     not
+   */
   static NotFiniteException find(Engine engine, Matrices x, int matrix) {
     long floats = x.matrixFloats();
     ByteBuffer chunk = ByteBuffer.allocate(CHUNK * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
@@ -28,6 +33,6 @@ final class NonFinite {
         }
       }
     }
-    return new NotFiniteException(matrix, 0, Float.POSITIVE_INFINITY);
+    throw new IllegalStateException("matrix " + matrix + " has finite elements only");
   }
 }

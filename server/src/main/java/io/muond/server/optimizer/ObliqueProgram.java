@@ -79,7 +79,7 @@ final class ObliqueProgram implements BatchProgram {
     Scalars tangency = compute.scalars(spec.count());
     Scalars orthogonality = compute.scalars(spec.count());
     Momentum.apply(compute, spec.rule(), gradient, momentum, g);
-    checkFinite(gradient, g);
+    checkFinite(g);
     compute.rowDirections(w, g, a, objective);
     compute.moveRows(spec.radius(), learningRates, w, a, next);
     if (detail != ReportDetail.BASIC) {
@@ -97,13 +97,13 @@ final class ObliqueProgram implements BatchProgram {
             compute.read(moved)));
   }
 
-  private void checkFinite(Matrices gradient, Matrices taken) {
+  private void checkFinite(Matrices taken) {
     Scalars largest = compute.scalars(spec.count());
     compute.maxAbs(taken, largest);
     double[] values = compute.read(largest);
     for (int k = 0; k < values.length; k++) {
       if (!Double.isFinite(values[k])) {
-        throw NonFinite.find(engine, gradient.matrix(k), k);
+        throw NonFinite.find(engine, taken.matrix(k), k);
       }
     }
   }

@@ -204,8 +204,8 @@ final class StiefelProgram implements BatchProgram {
       if (detail.compareTo(ReportDetail.RESIDUALS) >= 0) {
         tangency();
       }
-      Optimum.Host host = detail == ReportDetail.OPTIMUM ? readForOptimum() : null;
       long paused = System.nanoTime();
+      Optimum.Host host = detail == ReportDetail.OPTIMUM ? readForOptimum() : null;
       double[] values = host == null ? null : Optimum.of(host);
       start += System.nanoTime() - paused;
       retract();
@@ -228,7 +228,7 @@ final class StiefelProgram implements BatchProgram {
       double[] largest = compute.read(in.scale);
       for (int k = 0; k < largest.length; k++) {
         if (!Double.isFinite(largest[k])) {
-          throw NonFinite.find(engine, gradient.matrix(k), first + k);
+          throw NonFinite.find(engine, in.g.matrix(k), first + k);
         }
       }
     }
