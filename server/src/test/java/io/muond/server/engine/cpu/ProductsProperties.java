@@ -44,7 +44,7 @@ class ProductsProperties {
         .as(Operand::new);
   }
 
-  @Property(tries = 120)
+  @Property(tries = 80)
   void products(
       @ForAll("sizes") int m,
       @ForAll("sizes") int n,
@@ -99,7 +99,7 @@ class ProductsProperties {
     RESULT
   }
 
-  @Property(tries = 60)
+  @Property(tries = 40)
   void gramMatrices(
       @ForAll("sizes") int n,
       @ForAll("sizes") int depth,
@@ -170,7 +170,7 @@ class ProductsProperties {
     }
   }
 
-  @Property(tries = 60)
+  @Property(tries = 40)
   void skewProducts(
       @ForAll("sizes") int n,
       @ForAll("operands") Operand ofA,

@@ -7,6 +7,7 @@ import io.muond.server.engine.Memory;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 
@@ -64,7 +65,7 @@ final class TestMatrices implements AutoCloseable {
 
   private static float[] fill(int n) {
     float[] values = new float[n];
-    java.util.Arrays.fill(values, Float.intBitsToFloat(GUARD));
+    Arrays.fill(values, Float.intBitsToFloat(GUARD));
     return values;
   }
 
