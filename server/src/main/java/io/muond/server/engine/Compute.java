@@ -43,11 +43,8 @@ public interface Compute {
   /** s ← ⟨x, y⟩. */
   void dot(Matrices x, Matrices y, Scalars s);
 
-  /** s ← ‖x + xᵀ‖_F, x square. */
+  /** s ← ‖x + xᵀ‖_F, x square; x is overwritten. */
   void frobeniusOfSymmetricPart(Matrices x, Scalars s);
-
-  /** s ← max |x − I|, x square. */
-  void maxAbsMinusIdentity(Matrices x, Scalars s);
 
   /** c ← α op(a) op(b) + β c. */
   void product(
@@ -63,7 +60,8 @@ public interface Compute {
   /**
    * c ← α op(a) op(b) + β e + δ I, which the caller knows to be symmetric: about half the work,
    * both triangles written. {@code e} is symmetric, may be null (then β is not used), and may be an
-   * operand or c. If a and b are the same, either one of them is transposed, or they are symmetric.
+   * operand or the result. If a and b are the same, either one of them is transposed, or they are
+   * symmetric.
    */
   void symmetricProduct(
       double alpha,

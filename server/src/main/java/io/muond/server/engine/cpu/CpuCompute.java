@@ -4,6 +4,7 @@ import io.muond.server.engine.Compute;
 import io.muond.server.engine.Matrices;
 import io.muond.server.engine.Precision;
 import io.muond.server.engine.Scalars;
+import java.util.Arrays;
 import java.util.SplittableRandom;
 
 /** The operations on the CPU: products by OpenBLAS, the rest in Java on cache-sized chunks. */
@@ -128,12 +129,6 @@ final class CpuCompute implements Compute {
   public void frobeniusOfSymmetricPart(Matrices x, Scalars s) {
     tiles.pairs(x, x, (here, mirrored) -> here + mirrored);
     frobenius(x, s);
-  }
-
-  @Override
-  public void maxAbsMinusIdentity(Matrices x, Scalars s) {
-    addIdentity(-1, x);
-    maxAbs(x, s);
   }
 
   @Override
@@ -299,7 +294,7 @@ final class CpuCompute implements Compute {
 
   @Override
   public void zero(Matrices x) {
-    elementwise.update(x, x, false, (k, xs, ys, n) -> java.util.Arrays.fill(ys, 0, n, 0f));
+    elementwise.update(x, x, false, (k, xs, ys, n) -> Arrays.fill(ys, 0, n, 0f));
   }
 
   @Override
