@@ -270,7 +270,8 @@ final class StiefelProgram implements BatchProgram {
         polar.ofStep(largest, y, in.a, spec.radius(), next, in.polarBuffers, flops);
       } else {
         Matrices sign = signOf(y);
-        polar.polish(sign, in.a, spec.radius(), next, in.polarBuffers, flops);
+        Matrices spare = sign.equals(y) ? in.a : y;
+        polar.polish(sign, spare, spec.radius(), next, in.polarBuffers, flops);
       }
       compute.copyWhereZero(in.size, w, next);
       for (int k = 0; k < eta.length; k++) {
@@ -280,13 +281,14 @@ final class StiefelProgram implements BatchProgram {
       }
     }
 
+    /** Returns y or in.a, never `next`: a product must not overwrite its operand. */
     private Matrices signOf(Matrices y) {
       compute.maxAbs(y, in.moved);
       compute.divide(y, in.moved, y);
       MatrixSign msign = new MatrixSign(compute, RETRACTION_STEPS, Precision.FLOAT32);
       return msign.general(
           y,
-          new MatrixSign.Buffers(next, in.polarBuffers.t(), in.polarBuffers.d(), in.moved),
+          new MatrixSign.Buffers(in.a, in.polarBuffers.t(), in.polarBuffers.d(), in.moved),
           flops);
     }
 
