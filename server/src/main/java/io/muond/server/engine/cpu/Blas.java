@@ -86,11 +86,11 @@ final class Blas {
         c.ld());
   }
 
-  /** r ← R⁻¹, R upper triangular. */
+  /** r ← R⁻¹, R upper triangular; lower to LAPACK, as in {@link #cholesky}. */
   static void invertUpper(int n, Operand r) {
     int info =
         openblas.LAPACKE_strtri(
-            openblas.LAPACK_ROW_MAJOR, (byte) 'U', (byte) 'N', n, r.memory().at(r.index()), r.ld());
+            openblas.LAPACK_COL_MAJOR, (byte) 'L', (byte) 'N', n, r.memory().at(r.index()), r.ld());
     if (info != 0) {
       throw new IllegalStateException("strtri of order " + n + " returned " + info);
     }
