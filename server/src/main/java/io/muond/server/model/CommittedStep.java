@@ -4,7 +4,6 @@ import static java.util.Objects.requireNonNull;
 
 import io.muond.v1.StepHeader;
 import io.muond.v1.StepReport;
-import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -41,10 +40,5 @@ record CommittedStep(
   /** The part of a worker, or null. */
   Part part(String worker) {
     return parts.get(worker);
-  }
-
-  /** As {@code record}'s, of copies of the maps. */
-  static SortedMap<String, Part> sorted(Map<String, Part> parts) {
-    return new TreeMap<>(parts);
   }
 }

@@ -41,6 +41,7 @@ public final class ModelRegistry implements AutoCloseable {
   private final Set<String> reserved = new HashSet<>();
   private final ModelStore store;
   private final ModelRestorer restorer;
+  private final ModelBuilder builder;
   private final Platform platform;
   private volatile boolean draining;
 
@@ -75,6 +76,7 @@ public final class ModelRegistry implements AutoCloseable {
             observer,
             () -> draining,
             new Platform.Settings(settings.stepTimeout(), settings.readerGrace()));
+    this.builder = new ModelBuilder(platform);
     var unused =
         timer.scheduleWithFixedDelay(
             this::lookAfter, LOOK_AFTER.toMillis(), LOOK_AFTER.toMillis(), TimeUnit.MILLISECONDS);
@@ -95,7 +97,7 @@ public final class ModelRegistry implements AutoCloseable {
             request.hasSeed(),
             Instant.now());
     return engineThread
-        .submit(() -> build(spec, origin))
+        .submit(() -> builder.build(spec, origin))
         .thenCompose(model -> saveFirst(model, request.hasSeed()))
         .thenApply(
             model -> {
@@ -137,40 +139,6 @@ public final class ModelRegistry implements AutoCloseable {
   private void unreserve(String name) {
     synchronized (reserved) {
       reserved.remove(name);
-    }
-  }
-
-  private void requirePrecisions(ModelSpec spec) {
-    for (ParameterSpec p : spec.parameters()) {
-      if (!platform.engine().supports(p.rule().precision())) {
-        throw Refusals.invalidField(
-            "rule.precision of parameter \"" + p.name() + '"',
-            p.rule().precision(),
-            "one that the engine \"" + platform.engine().kind() + "\" has");
-      }
-    }
-  }
-
-  /** Allocates a model, and makes its weights if they come from a seed. */
-  private Model build(ModelSpec spec, Model.Origin origin) {
-    requirePrecisions(spec);
-    Layout layout = Layout.of(spec.parameters(), platform.optimizer());
-    long floats = ModelMemory.floats(layout, spec.maxWorkers());
-    platform.workspace().admit(spec.name(), floats, layout.workspaceFloats());
-    ModelMemory memory = null;
-    try {
-      String owner = "model \"" + spec.name() + '"';
-      memory = new ModelMemory(platform.engine(), owner, layout, spec.maxWorkers());
-      if (origin.ready()) {
-        Initialization.run(spec.request().getSeed(), layout, memory, platform.workspace());
-      }
-      return new Model(spec, layout, memory, origin, platform);
-    } catch (RuntimeException e) {
-      if (memory != null) {
-        memory.close();
-      }
-      platform.workspace().release(layout.workspaceFloats());
-      throw e;
     }
   }
 
@@ -258,7 +226,7 @@ public final class ModelRegistry implements AutoCloseable {
             false,
             saved.history().createTime());
     return engineThread
-        .submit(() -> build(spec, origin))
+        .submit(() -> builder.build(spec, origin))
         .thenCompose(model -> loadInto(model, saved, incarnation))
         .thenApply(
             model -> {

@@ -24,10 +24,4 @@ record ModelSpec(
     List<String> workers,
     int maxWorkers,
     Optional<Duration> leaseTtl,
-    long everySteps) {
-
-  /** Elements of all parameters together. */
-  long floats() {
-    return parameters.stream().mapToLong(ParameterSpec::floats).sum();
-  }
-}
+    long everySteps) {}

@@ -5,7 +5,6 @@ import io.muond.server.model.StepObserver.StepTimes;
 import io.muond.v1.CommitOptions;
 import io.muond.v1.StepReport;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
@@ -129,15 +128,14 @@ final class StepCommitter {
   }
 
   private static CommittedStep record(OpenStep step, StepReport report) {
-    Map<String, CommittedStep.Part> parts = new TreeMap<>();
+    TreeMap<String, CommittedStep.Part> parts = new TreeMap<>();
     step.parts()
         .forEach(
             (id, part) ->
                 parts.put(
                     id,
                     new CommittedStep.Part(part.headerDigest, part.contribution.contentDigest())));
-    return new CommittedStep(
-        step.number(), step.options().digest(), CommittedStep.sorted(parts), report);
+    return new CommittedStep(step.number(), step.options().digest(), parts, report);
   }
 
   /** Answers everyone. Never fails, so that the queue goes on. */

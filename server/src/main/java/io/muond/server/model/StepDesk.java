@@ -1,6 +1,7 @@
 package io.muond.server.model;
 
 import io.muond.server.engine.Engine;
+import io.muond.server.engine.Region;
 import io.muond.v1.StepHeader;
 import java.time.Duration;
 import java.util.List;
@@ -70,8 +71,7 @@ final class StepDesk {
     return weight;
   }
 
-  private Contribution contribution(
-      long step, Function<ParameterSpec, io.muond.server.engine.Region> target) {
+  private Contribution contribution(long step, Function<ParameterSpec, Region> target) {
     return new Contribution(
         spec.name(),
         step,

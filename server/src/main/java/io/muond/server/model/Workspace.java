@@ -67,7 +67,8 @@ final class Workspace implements AutoCloseable {
     }
   }
 
-  private long availableBytes() {
+  /** What the engine has left. */
+  long availableBytes() {
     return engine.devices().stream().mapToLong(DeviceInfo::availableBytes).sum();
   }
 

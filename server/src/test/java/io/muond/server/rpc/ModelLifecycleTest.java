@@ -80,6 +80,14 @@ class ModelLifecycleTest {
   }
 
   @Test
+  void aModelWhoseSizeIsNoNumberIsRefusedToo() {
+    ParameterList huge = ParameterList.newBuilder().addParameters(parameter("w", 1L << 57)).build();
+    assertThat(refusal(() -> client.create(small("m").setParameters(huge).setMaxWorkers(1024))))
+        .isEqualTo("RESOURCE_EXHAUSTED/OUT_OF_MEMORY");
+    assertThat(server.engine.allocatedBytes()).isZero();
+  }
+
+  @Test
   void defaultsAreFilledIn() {
     Model model =
         client.create(

@@ -21,6 +21,7 @@ import io.muond.v1.FillStepRequest;
 import io.muond.v1.FillStepResponse;
 import io.muond.v1.Model;
 import io.muond.v1.OpenStepRequest;
+import io.muond.v1.ParameterList;
 import io.muond.v1.StepHeader;
 import io.muond.v1.StepReport;
 import io.muond.v1.StepRequest;
@@ -264,8 +265,8 @@ class StepProtocolTest {
         .isTrue();
   }
 
-  private static io.muond.v1.ParameterList large() {
-    return io.muond.v1.ParameterList.newBuilder()
+  private static ParameterList large() {
+    return ParameterList.newBuilder()
         .addParameters(TestClient.parameter("w", 300, 400))
         .addParameters(TestClient.parameter("x", 2, 128, 128))
         .build();

@@ -10,6 +10,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
 import io.grpc.Context;
+import io.grpc.StatusRuntimeException;
 import io.grpc.stub.ClientCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import io.muond.v1.DeleteModelRequest;
@@ -23,11 +24,14 @@ import io.muond.v1.StepResponse;
 import io.muond.v1.StepServiceGrpc;
 import io.muond.v1.WriteWeightsRequest;
 import io.muond.v1.WriteWeightsResponse;
+import java.nio.ByteOrder;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.BooleanSupplier;
+import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -96,8 +100,7 @@ class StreamsTest {
   /** A step of as many messages as chunks: together they would be too large. */
   private static StepRequest[] messages(Model model, long step) {
     List<StepRequest> messages =
-        new java.util.ArrayList<>(
-            List.of(StepRequest.newBuilder().setOpen(header(model, step)).build()));
+        new ArrayList<>(List.of(StepRequest.newBuilder().setOpen(header(model, step)).build()));
     gradients(model, (float) step)
         .forEach(c -> messages.add(StepRequest.newBuilder().addChunks(c).build()));
     messages.add(StepRequest.newBuilder().setCommit(options()).build());
@@ -211,16 +214,16 @@ class StreamsTest {
       int last = read.size() / 4 - 1;
       float lastMoved = element(read, last) - element(begin, last);
       // The last element is about 524,288: what is left of a float32 there is 1/32.
-      assertThat(lastMoved).isCloseTo(moved, org.assertj.core.data.Offset.offset(0.5f * 40 / 32));
+      assertThat(lastMoved).isCloseTo(moved, Offset.offset(0.5f * 40 / 32));
       return true;
-    } catch (io.grpc.StatusRuntimeException e) {
+    } catch (StatusRuntimeException e) {
       assertThat(TestClient.info(e).getReason()).isEqualTo("WEIGHTS_SUPERSEDED");
       return false;
     }
   }
 
   private static float element(ByteString bytes, int index) {
-    return bytes.asReadOnlyByteBuffer().order(java.nio.ByteOrder.LITTLE_ENDIAN).getFloat(4 * index);
+    return bytes.asReadOnlyByteBuffer().order(ByteOrder.LITTLE_ENDIAN).getFloat(4 * index);
   }
 
   @Test

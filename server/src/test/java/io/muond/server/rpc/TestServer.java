@@ -12,6 +12,8 @@ import io.muond.server.engine.cpu.CpuEngine;
 import io.muond.server.model.ModelRegistry;
 import io.muond.server.model.SgdOptimizer;
 import io.muond.server.model.StepObserver;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
@@ -45,8 +47,8 @@ final class TestServer implements AutoCloseable {
       models.restoreAll();
       InetSocketAddress any = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
       server = new GrpcServer(any, models, store.isPresent(), new NoMetrics());
-    } catch (java.io.IOException e) {
-      throw new java.io.UncheckedIOException(e);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
     channel =
         Grpc.newChannelBuilder("127.0.0.1:" + server.port(), InsecureChannelCredentials.create())
@@ -81,8 +83,8 @@ final class TestServer implements AutoCloseable {
         store.get().close();
       }
       channel.awaitTermination(5, TimeUnit.SECONDS);
-    } catch (java.io.IOException e) {
-      throw new java.io.UncheckedIOException(e);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
