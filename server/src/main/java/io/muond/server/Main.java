@@ -5,6 +5,7 @@ import io.muond.server.Daemon.StartException;
 import java.io.IOException;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.logging.Level;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
@@ -21,10 +22,15 @@ import picocli.CommandLine.Mixin;
 public final class Main implements Callable<Integer> {
   private static final Logger logger = LoggerFactory.getLogger(Main.class);
 
+  /** Logs a stack trace whenever a client cancels a call. Held, since loggers are weakly held. */
+  private static final java.util.logging.Logger TRANSPORT =
+      java.util.logging.Logger.getLogger("io.grpc.netty.shaded.io.grpc.netty.NettyServerHandler");
+
   @Mixin private ServerConfig config;
 
   /** Starts the server; returns when it cannot start. */
   public static void main(String[] args) {
+    TRANSPORT.setLevel(Level.SEVERE);
     System.exit(commandLine(System.getenv()).execute(args));
   }
 

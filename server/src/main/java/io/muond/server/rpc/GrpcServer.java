@@ -23,7 +23,10 @@ import java.util.concurrent.locks.LockSupport;
 
 /** The gRPC server: muond's services, health and reflection. */
 public final class GrpcServer implements AutoCloseable {
-  /** The largest message that is accepted: two of the largest chunks. */
+  /**
+   * The largest message that is accepted: two of the largest chunks. A connection's window too, so
+   * that the next chunk travels while one is staged.
+   */
   static final int MAX_MESSAGE_BYTES = 4 << 20;
 
   private static final int OVERHEAD_BYTES = 64 << 10;
@@ -62,6 +65,7 @@ public final class GrpcServer implements AutoCloseable {
     NettyServerBuilder builder =
         NettyServerBuilder.forAddress(address)
             .executor(executor)
+            .initialFlowControlWindow(MAX_MESSAGE_BYTES)
             .maxInboundMessageSize(MAX_MESSAGE_BYTES + OVERHEAD_BYTES)
             .maxConcurrentCallsPerConnection(CALLS_PER_CONNECTION)
             .permitKeepAliveTime(10, TimeUnit.SECONDS)

@@ -9,6 +9,9 @@ import java.util.Deque;
  * so that a slow client costs no memory. Thread-safe.
  */
 final class Outbox<T> {
+  /** Two chunks of weights: one on its way while the next is read. */
+  private static final int READY_BYTES = 2 << 20;
+
   private final ServerCallStreamObserver<T> call;
   private final Runnable onEmpty;
   private final Deque<Source<T>> sources = new ArrayDeque<>();
@@ -31,6 +34,7 @@ final class Outbox<T> {
   Outbox(ServerCallStreamObserver<T> call, Runnable onEmpty) {
     this.call = call;
     this.onEmpty = onEmpty;
+    call.setOnReadyThreshold(READY_BYTES);
   }
 
   /** Sends what {@code source} gives, after everything before it. Closes it. */
