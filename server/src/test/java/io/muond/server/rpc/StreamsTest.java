@@ -48,12 +48,12 @@ class StreamsTest {
     server = new TestServer();
     client = server.client();
     baseline = server.engine.allocatedBytes();
-    // 2 MiB, more than a transport buffers.
+    // 8 MiB, more than a transport buffers.
     model =
         client.create(
             small("m")
                 .setParameters(
-                    ParameterList.newBuilder().addParameters(parameter("w", 8, 65_536))));
+                    ParameterList.newBuilder().addParameters(parameter("w", 16, 131_072))));
   }
 
   /** Deleting the model frees what it had, to the last byte. */
@@ -167,7 +167,7 @@ class StreamsTest {
   private Iterator<ReadWeightsResponse> readSlowly() {
     Iterator<ReadWeightsResponse> answers =
         client.models().readWeights(ReadWeightsRequest.newBuilder().setModel("m").build());
-    assertThat(answers.next().getHeader().getTotalBytes()).isEqualTo(2 << 20);
+    assertThat(answers.next().getHeader().getTotalBytes()).isEqualTo(8 << 20);
     return answers;
   }
 
@@ -213,8 +213,8 @@ class StreamsTest {
       float moved = element(read, 0) - element(begin, 0);
       int last = read.size() / 4 - 1;
       float lastMoved = element(read, last) - element(begin, last);
-      // The last element is about 524,288: what is left of a float32 there is 1/32.
-      assertThat(lastMoved).isCloseTo(moved, Offset.offset(0.5f * 40 / 32));
+      // The last element is about 2^21: a float32 there is a multiple of 1/8.
+      assertThat(lastMoved).isCloseTo(moved, Offset.offset(0.5f * 40 / 8));
       return true;
     } catch (StatusRuntimeException e) {
       assertThat(TestClient.info(e).getReason()).isEqualTo("WEIGHTS_SUPERSEDED");
