@@ -19,7 +19,6 @@ import java.util.Map;
  * sqrt(out / in). A step sends the gradients and comes back with the new weights.
  */
 final class ManifoldMuon implements Optimizer, AutoCloseable {
-  private static final String MODEL = "digits";
 
   private final MuondClient client;
   private final ModelHandle model;
@@ -44,7 +43,7 @@ final class ManifoldMuon implements Optimizer, AutoCloseable {
     }
     CreateModelRequest request =
         CreateModelRequest.newBuilder()
-            .setModel(MODEL)
+            .setModel("digits-" + seed)
             .setParameters(parameters)
             .setSeed(seed)
             .setDefaultRule(Rule.newBuilder().setMomentum(momentum))

@@ -32,4 +32,15 @@ record Outcome(
   double stepsPerSecond() {
     return steps() / seconds;
   }
+
+  /** The mean of several runs of one optimizer, in everything but the weights, which it lacks. */
+  static Outcome mean(List<Outcome> runs) {
+    return new Outcome(
+        runs.get(0).name(),
+        List.of(),
+        Means.of(runs.stream().map(Outcome::trainingLoss).toList()),
+        Means.of(runs.stream().map(Outcome::testLoss).toList()),
+        runs.stream().mapToDouble(Outcome::accuracy).average().orElseThrow(),
+        runs.stream().mapToDouble(Outcome::seconds).average().orElseThrow());
+  }
 }

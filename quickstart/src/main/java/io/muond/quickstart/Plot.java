@@ -91,6 +91,8 @@ final class Plot {
   private static XYChart spectrumPanel(List<Outcome> outcomes, List<Spectrum> spectra) {
     XYChart chart =
         panel("Singular values of all layers", "index, largest first", "singular value / radius");
+    chart.getStyler().setYAxisMin(0.1);
+    chart.getStyler().setYAxisMax(10.0);
     for (int i = 0; i < outcomes.size(); i++) {
       List<Double> values = spectra.get(i).values();
       addLine(chart, outcomes.get(i).name(), steps(values.size(), 1), values, COLORS.get(i), LINE);
@@ -109,6 +111,8 @@ final class Plot {
             .build();
     XYStyler style = chart.getStyler();
     style.setYAxisLogarithmic(true);
+    style.setXAxisMin(0.0);
+    style.setXAxisTickMarkSpacingHint(80);
     style.setLegendPosition(Styler.LegendPosition.InsideNE);
     style.setLegendBorderColor(FAINT);
     style.setLegendFont(font(Font.PLAIN, 13));

@@ -7,11 +7,26 @@ import java.util.List;
  * The singular values of all layers of a network, each relative to its layer's radius sqrt(out /
  * in).
  *
- * @param values descending
+ * @param values descending; of several runs, the mean of each
+ * @param smallest of any run
+ * @param largest of any run
  */
-record Spectrum(List<Double> values) {
+record Spectrum(List<Double> values, double smallest, double largest) {
   Spectrum {
     values = List.copyOf(values);
+  }
+
+  /** Of one run. */
+  Spectrum(List<Double> values) {
+    this(values, values.get(values.size() - 1), values.get(0));
+  }
+
+  /** Of several runs of one optimizer. */
+  static Spectrum mean(List<Spectrum> runs) {
+    return new Spectrum(
+        Means.of(runs.stream().map(Spectrum::values).toList()),
+        runs.stream().mapToDouble(Spectrum::smallest).min().orElseThrow(),
+        runs.stream().mapToDouble(Spectrum::largest).max().orElseThrow());
   }
 
   static Spectrum of(Mlp network, List<Matrix> weights) {
@@ -23,13 +38,5 @@ record Spectrum(List<Double> values) {
     }
     values.sort((a, b) -> Double.compare(b, a));
     return new Spectrum(values);
-  }
-
-  double largest() {
-    return values.get(0);
-  }
-
-  double smallest() {
-    return values.get(values.size() - 1);
   }
 }
