@@ -67,6 +67,7 @@ final class Plot {
 
   private static XYChart lossPanel(List<Outcome> outcomes) {
     XYChart chart = panel("Cross-entropy loss", "step", "loss");
+    labelEvery(chart, 40);
     for (int i = 0; i < outcomes.size(); i++) {
       Outcome outcome = outcomes.get(i);
       addLine(
@@ -91,6 +92,7 @@ final class Plot {
   private static XYChart spectrumPanel(List<Outcome> outcomes, List<Spectrum> spectra) {
     XYChart chart =
         panel("Singular values of all layers", "index, largest first", "singular value / radius");
+    labelEvery(chart, 32);
     chart.getStyler().setYAxisMin(0.1);
     chart.getStyler().setYAxisMax(10.0);
     for (int i = 0; i < outcomes.size(); i++) {
@@ -112,7 +114,6 @@ final class Plot {
     XYStyler style = chart.getStyler();
     style.setYAxisLogarithmic(true);
     style.setXAxisMin(0.0);
-    style.setXAxisTickMarkSpacingHint(80);
     style.setLegendPosition(Styler.LegendPosition.InsideNE);
     style.setLegendBorderColor(FAINT);
     style.setLegendFont(font(Font.PLAIN, 13));
@@ -130,6 +131,12 @@ final class Plot {
     style.setAxisTickLabelsColor(INK);
     style.setChartPadding(14);
     return chart;
+  }
+
+  /** Leaves out the labels in between, which XChart puts as close as they go. */
+  private static void labelEvery(XYChart chart, int apart) {
+    chart.setCustomXAxisTickLabelsFormatter(
+        x -> x % apart == 0 ? String.valueOf(x.intValue()) : "");
   }
 
   private static void addLine(
