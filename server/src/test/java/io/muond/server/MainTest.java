@@ -9,10 +9,14 @@ import io.muond.client.StepOptions;
 import io.muond.client.StepResult;
 import io.muond.client.Tensor;
 import io.muond.v1.CreateModelRequest;
+import io.muond.v1.DualAscentOptions;
 import io.muond.v1.Durability;
 import io.muond.v1.Model;
 import io.muond.v1.Parameter;
 import io.muond.v1.ParameterList;
+import io.muond.v1.ReportDetail;
+import io.muond.v1.Rule;
+import io.muond.v1.Solver;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -22,6 +26,8 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -67,6 +73,48 @@ class MainTest {
       assertThat(restored.getIncarnation()).isEqualTo(model.getIncarnation());
       assertThat(restored.getCommittedStep()).isEqualTo(1);
       assertThat(second.terminate()).isZero();
+    }
+  }
+
+  @Test
+  void aRunningStepFinishesBeforeTheEnd() throws Exception {
+    int n = 512;
+    Parameter slow =
+        Parameter.newBuilder()
+            .setName("w")
+            .addShape(n)
+            .addShape(n)
+            .setRule(
+                Rule.newBuilder()
+                    .setSolver(Solver.SOLVER_DUAL_ASCENT)
+                    .setDualAscent(
+                        DualAscentOptions.newBuilder().setIterations(40).setTolerance(0)))
+            .build();
+    CreateModelRequest request =
+        CreateModelRequest.newBuilder()
+            .setModel("slow")
+            .setSeed(1)
+            .setParameters(ParameterList.newBuilder().addParameters(slow))
+            .build();
+    float[] gradient = new float[n * n];
+    for (int i = 0; i < gradient.length; i++) {
+      gradient[i] = (float) Math.sin(i);
+    }
+    try (DaemonProcess daemon = DaemonProcess.serve(directory);
+        MuondClient client = MuondClient.connect(daemon.grpc());
+        ModelHandle model = client.createModel(request)) {
+      String http = "http://" + daemon.addresses().get("http").getAsString();
+      CompletableFuture<StepResult> step =
+          model.stepAsync(
+              Map.of("w", Tensor.of(gradient, n, n)),
+              StepOptions.learningRate(0.1).withReportDetail(ReportDetail.REPORT_DETAIL_BASIC));
+      while (!get(http + "/metrics").contains("muond_gradient_bytes_total 1048576.0")) {
+        assertThat(step).isNotDone();
+      }
+      assertThat(daemon.terminate()).isZero();
+      StepResult result = step.get(1, TimeUnit.SECONDS);
+      assertThat(result.report().getStep()).isEqualTo(1);
+      assertThat(result.report().getParameters(0).getSolverIterations()).isEqualTo(40);
     }
   }
 

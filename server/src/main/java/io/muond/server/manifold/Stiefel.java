@@ -58,14 +58,16 @@ public final class Stiefel {
    * to ← radius · polar(from), one matrix. Where {@code from} is rank-deficient the polar factor is
    * not unique: it is completed from {@code random}.
    *
-   * @param random gaussian numbers like {@code from}; may be overwritten
+   * @param random like {@code from}; overwritten
+   * @param fill puts gaussian numbers there, if they are needed
    */
-  public void project(Matrices from, Matrices random, Matrices to, Buffers b) {
+  public void project(Matrices from, Matrices random, Runnable fill, Matrices to, Buffers b) {
     Flops flops = new Flops();
     compute.copy(from, b.x());
     Matrices u = polarOf(b.x(), b, flops);
     compute.copy(u, b.spare());
     if (!(residual(b.spare(), b) <= DEFICIENT)) {
+      fill.run();
       complete(b.spare(), random, b, flops);
     }
     polar.polish(b.spare(), b.x(), radius, to, b.polar(), flops);

@@ -13,23 +13,12 @@ import io.muond.server.linalg.MatrixSign;
  * msign(M)/ρ)(I + msign(MᵀM − I/ρ²)); Ω ← Ω + ρ(X − 2UΛ − G); at the end A = msign(G + 2UΛ).
  * Depends on G's scale; A is not quite tangent.
  */
-final class AdmmDirection implements Direction {
-  private final Compute compute;
-  private final int count;
-  private final int m;
-  private final int n;
-  private final boolean transposed;
+final class AdmmDirection extends StiefelDirection {
   private final Rule rule;
-  private final MatrixSign msign;
 
-  AdmmDirection(Compute compute, int count, int m, int n, boolean transposed, Rule rule) {
-    this.compute = compute;
-    this.count = count;
-    this.m = m;
-    this.n = n;
-    this.transposed = transposed;
+  AdmmDirection(Compute compute, Shape shape, Rule rule) {
+    super(compute, shape, rule);
     this.rule = rule;
-    msign = new MatrixSign(compute, rule.msignSteps(), rule.precision());
   }
 
   @Override
@@ -44,18 +33,18 @@ final class AdmmDirection implements Direction {
 
   @Override
   public Buffers carve(Carver carver) {
-    Scalars scale = compute.scalars(count);
+    Scalars scale = compute.scalars(shape.count());
     Matrices s = carver.matrices(n, n);
     Matrices p = carver.matrices(n, n);
     Solve solve =
         new Solve(
-            carver.tall(m, n, transposed),
-            carver.tall(m, n, transposed),
-            carver.tall(m, n, transposed),
-            carver.tall(m, n, transposed),
+            shape.carve(carver),
+            shape.carve(carver),
+            shape.carve(carver),
+            shape.carve(carver),
             carver.matrices(n, n),
             carver.matrices(n, n),
-            new MatrixSign.Buffers(carver.tall(m, n, transposed), s, p, scale),
+            new MatrixSign.Buffers(shape.carve(carver), s, p, scale),
             new MatrixSign.Buffers(carver.matrices(n, n), s, p, scale));
     return solve;
   }

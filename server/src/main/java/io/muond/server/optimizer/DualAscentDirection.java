@@ -13,21 +13,12 @@ import io.muond.server.linalg.MatrixSign;
  * = msign(G + 2UΛ), H = UᵀA + AᵀU, stop if ‖H‖_F / n < tol, Λ ← Λ − α(1 − k/K)H. Depends on G's
  * scale; A is not quite tangent.
  */
-final class DualAscentDirection implements Direction {
-  private final Compute compute;
-  private final int m;
-  private final int n;
-  private final boolean transposed;
+final class DualAscentDirection extends StiefelDirection {
   private final Rule rule;
-  private final MatrixSign msign;
 
-  DualAscentDirection(Compute compute, int m, int n, boolean transposed, Rule rule) {
-    this.compute = compute;
-    this.m = m;
-    this.n = n;
-    this.transposed = transposed;
+  DualAscentDirection(Compute compute, Shape shape, Rule rule) {
+    super(compute, shape, rule);
     this.rule = rule;
-    msign = new MatrixSign(compute, rule.msignSteps(), rule.precision());
   }
 
   @Override
@@ -42,8 +33,8 @@ final class DualAscentDirection implements Direction {
 
   @Override
   public Buffers carve(Carver carver) {
-    Matrices x = carver.tall(m, n, transposed);
-    Matrices next = carver.tall(m, n, transposed);
+    Matrices x = shape.carve(carver);
+    Matrices next = shape.carve(carver);
     Matrices lambda = carver.matrices(n, n);
     Matrices h = carver.matrices(n, n);
     Matrices s = carver.matrices(n, n);

@@ -12,7 +12,7 @@ import io.muond.server.linalg.MatrixSign;
  * Update", arXiv 2608.06218). Any odd polynomial of a skew matrix is skew, so A is tangent however
  * few iterations msign gets.
  */
-final class ExactDirection implements Direction {
+final class ExactDirection extends StiefelDirection {
   /** Shift of the first Cholesky factorisation, times √n and the largest diagonal element. */
   private static final double FIRST_SHIFT = 1e-6;
 
@@ -24,20 +24,8 @@ final class ExactDirection implements Direction {
    */
   private static final double TINY = 1e-30;
 
-  private final Compute compute;
-  private final int m;
-  private final int n;
-  private final boolean transposed;
-  private final int count;
-  private final MatrixSign msign;
-
-  ExactDirection(Compute compute, int count, int m, int n, boolean transposed, Rule rule) {
-    this.compute = compute;
-    this.count = count;
-    this.m = m;
-    this.n = n;
-    this.transposed = transposed;
-    msign = new MatrixSign(compute, rule.msignSteps(), rule.precision());
+  ExactDirection(Compute compute, Shape shape, Rule rule) {
+    super(compute, shape, rule);
   }
 
   @Override
@@ -59,14 +47,14 @@ final class ExactDirection implements Direction {
             carver.matrices(order, order),
             carver.matrices(order, order),
             carver.matrices(order, order),
-            compute.scalars(count));
+            compute.scalars(shape.count()));
     if (m == n) {
       return (u, g, a, flops) -> square(u, g, a, x, sign, flops);
     }
     if (m <= 2 * n) {
       return (u, g, a, flops) -> wideSpan(u, g, a, x, sign, flops);
     }
-    Matrices q = carver.tall(m, n, transposed);
+    Matrices q = shape.carve(carver);
     return (u, g, a, flops) -> tall(u, g, a, x, q, sign, flops);
   }
 

@@ -13,24 +13,12 @@ import io.muond.server.linalg.MatrixSign;
  * sym(UᵀG). SPEL (arXiv 2601.21487) with the projection. As cheap as plain Muon, feasible, not
  * optimal.
  */
-final class ProjectedDirection implements Direction {
+final class ProjectedDirection extends StiefelDirection {
   /** Enough that the norm's estimate is within about 1 % for any spectrum. */
   private static final int POWER_ITERATIONS = 64;
 
-  private final Compute compute;
-  private final int count;
-  private final int m;
-  private final int n;
-  private final boolean transposed;
-  private final MatrixSign msign;
-
-  ProjectedDirection(Compute compute, int count, int m, int n, boolean transposed, Rule rule) {
-    this.compute = compute;
-    this.count = count;
-    this.m = m;
-    this.n = n;
-    this.transposed = transposed;
-    msign = new MatrixSign(compute, rule.msignSteps(), rule.precision());
+  ProjectedDirection(Compute compute, Shape shape, Rule rule) {
+    super(compute, shape, rule);
   }
 
   @Override
@@ -45,12 +33,12 @@ final class ProjectedDirection implements Direction {
 
   @Override
   public Buffers carve(Carver carver) {
-    Matrices next = carver.tall(m, n, transposed);
+    Matrices next = shape.carve(carver);
     Matrices s = carver.matrices(n, n);
     Matrices p = carver.matrices(n, n);
     Matrices v = carver.matrices(n, 1);
     Matrices w = carver.matrices(n, 1);
-    Scalars scale = compute.scalars(count);
+    Scalars scale = compute.scalars(shape.count());
     MatrixSign.Buffers sign = new MatrixSign.Buffers(next, s, p, scale);
     return (u, g, a, flops) -> {
       project(u, g, s, flops);

@@ -95,8 +95,9 @@ final class StiefelProgram implements BatchProgram {
     Matrices random = carver.tall(m, n, transposed);
     Region randomRegion = new Region(random.memory(), random.offset(), random.matrixFloats());
     for (int k = 0; k < spec.count(); k++) {
-      Gaussian.fill(engine, randomRegion, 0, random.matrixFloats(), k);
-      stiefel.project(from.matrix(k), random, to.matrix(k), buffers);
+      long seed = k;
+      Runnable fill = () -> Gaussian.fill(engine, randomRegion, 0, random.matrixFloats(), seed);
+      stiefel.project(from.matrix(k), random, fill, to.matrix(k), buffers);
     }
   }
 
@@ -132,11 +133,12 @@ final class StiefelProgram implements BatchProgram {
 
     private Direction direction(int count) {
       Rule rule = spec.rule();
+      StiefelDirection.Shape shape = new StiefelDirection.Shape(count, m, n, transposed);
       return switch (rule.solver()) {
-        case EXACT -> new ExactDirection(compute, count, m, n, transposed, rule);
-        case PROJECTED -> new ProjectedDirection(compute, count, m, n, transposed, rule);
-        case DUAL_ASCENT -> new DualAscentDirection(compute, m, n, transposed, rule);
-        case ADMM -> new AdmmDirection(compute, count, m, n, transposed, rule);
+        case EXACT -> new ExactDirection(compute, shape, rule);
+        case PROJECTED -> new ProjectedDirection(compute, shape, rule);
+        case DUAL_ASCENT -> new DualAscentDirection(compute, shape, rule);
+        case ADMM -> new AdmmDirection(compute, shape, rule);
       };
     }
   }
