@@ -15,6 +15,11 @@ import java.util.concurrent.locks.LockSupport;
 
 /** The daemon as a process of its own. */
 final class DaemonProcess implements AutoCloseable {
+  /**
+   * The JDK that warns of native libraries; the jar's manifest allows them, a class path cannot.
+   */
+  private static final int FIRST_TO_WARN = 24;
+
   private static final Duration PATIENCE = Duration.ofSeconds(60);
 
   private final Process process;
@@ -35,14 +40,13 @@ final class DaemonProcess implements AutoCloseable {
   static DaemonProcess start(Path directory, String... arguments) throws IOException {
     Path ready = Files.createTempDirectory(directory, "daemon").resolve("ready.json");
     Path stderr = ready.resolveSibling("stderr");
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-cp",
-                System.getProperty("java.class.path"),
-                "io.muond.server.Main",
-                "--ready-file=" + ready));
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    if (Runtime.version().feature() >= FIRST_TO_WARN) {
+      command.add("--enable-native-access=ALL-UNNAMED");
+    }
+    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+    command.addAll(List.of("io.muond.server.Main", "--ready-file=" + ready));
     command.addAll(List.of(arguments));
     Process process =
         new ProcessBuilder(command)

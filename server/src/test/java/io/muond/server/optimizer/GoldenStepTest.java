@@ -173,7 +173,7 @@ class GoldenStepTest {
   @ParameterizedTest
   @MethodSource("cases")
   void dualAscentMeetsItsPublishedForm(Golden c) {
-    Outcome outcome = step(c, TestBatch.rule(Solver.DUAL_ASCENT, 20), ReportDetail.RESIDUALS);
+    Outcome outcome = step(c, TestBatch.rule(Solver.DUAL_ASCENT, 8), ReportDetail.RESIDUALS);
     assertThat(outcome.report().orthogonalityMax()).isLessThanOrEqualTo(5e-6);
     if (c.nextOfDualAscent() != null) {
       assertThat(TestBatch.relativeError(outcome.next(), c.nextOfDualAscent()))
