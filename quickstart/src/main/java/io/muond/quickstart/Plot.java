@@ -136,7 +136,7 @@ final class Plot {
   /** Leaves out the labels in between, which XChart puts as close as they go. */
   private static void labelEvery(XYChart chart, int apart) {
     chart.setCustomXAxisTickLabelsFormatter(
-        x -> x % apart == 0 ? String.valueOf(x.intValue()) : "");
+        x -> x % apart == 0 ? String.valueOf(x.intValue()) : " ");
   }
 
   private static void addLine(

@@ -36,7 +36,7 @@ public interface Engine extends AutoCloseable {
    *
    * @param index of the first element in {@code to}
    * @param from the elements between position and limit, little-endian, whole elements; its
-   *     position moves to its limit
+   *     position moves to its limit, its byte order becomes little-endian
    * @return the index, relative to {@code index}, of the first NaN or infinity, or −1
    */
   long receive(Memory to, long index, ElementType type, ByteBuffer from);
@@ -45,7 +45,7 @@ public interface Engine extends AutoCloseable {
    * Reads elements out of memory, rounding to nearest even where {@code type} is narrower.
    *
    * @param to receives as many elements as fit between its position and limit; its position moves
-   *     to its limit
+   *     to its limit, its byte order becomes little-endian
    */
   void send(Memory from, long index, ElementType type, ByteBuffer to);
 

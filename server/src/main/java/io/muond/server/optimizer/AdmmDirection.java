@@ -81,6 +81,7 @@ final class AdmmDirection extends StiefelDirection {
     @Override
     public int solve(Matrices u, Matrices g, Matrices a, Flops flops) {
       DualAscentDirection.multiplier(compute, u, g, lambda);
+      flops.product(n, n, m);
       compute.copy(g, x);
       product(2, u, false, lambda, 1, x, flops);
       compute.zero(omega);
