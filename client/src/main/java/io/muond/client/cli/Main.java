@@ -54,7 +54,9 @@ public final class Main implements Runnable {
   private static int run(String[] args, Console console) {
     silenceLogging();
     ErrorLine errors = new ErrorLine(console);
-    return new CommandLine(new Main(console))
+    CommandLine command = new CommandLine(new Main(console));
+    Numbers.register(command);
+    return command
         .setExpandAtFiles(false)
         .setOut(new PrintWriter(console.out(), true, StandardCharsets.UTF_8))
         .setErr(new PrintWriter(console.err(), true, StandardCharsets.UTF_8))

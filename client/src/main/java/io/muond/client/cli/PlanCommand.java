@@ -42,6 +42,9 @@ final class PlanCommand implements Callable<Integer> {
   }
 
   private Plan plan() throws IOException {
+    if (Files.isDirectory(module)) {
+      throw new IllegalArgumentException("--module: %s (expected: a file)".formatted(module));
+    }
     try (Reader reader = Files.newBufferedReader(module, StandardCharsets.UTF_8)) {
       return Planner.plan(ModuleJson.parse(reader));
     } catch (ModuleException e) {

@@ -54,7 +54,9 @@ final class StepCommand extends ServerCommand {
   @Option(
       names = "--model",
       paramLabel = "NAME",
-      description = "Create this model, or continue it if it exists, and keep it.")
+      description =
+          "Create this model, or continue it if it exists, with its own weights and settings, and keep"
+              + " it.")
   private String model;
 
   @Option(

@@ -172,10 +172,11 @@ class MainTest {
     "--durability,every=0,--durability: every=0",
     "--msign-steps,0,--msign-steps: 0 (expected: 1 to 64)",
     "--steps,0,--steps: 0 (expected: >= 1)",
-    "--steps,two,--steps",
+    "--steps,two,--steps': two (expected: a 64-bit integer)",
+    "--momentum,nan,--momentum': nan (expected: a finite number)",
     "--reconnect-timeout,soon,--reconnect-timeout",
     "--out,/nowhere/at/all,--out: /nowhere/at/all",
-    "--wrong,1,--wrong"
+    "--wrong,1,--wrong: unknown argument (expected: what muond step --help tells)"
   })
   void wrongOptionsAreOneLine(String option, String value, String expected) {
     int status =
@@ -203,6 +204,14 @@ class MainTest {
       })
   void wrongCommandsAreOneLine(String line) {
     assertOneLine(run(line.isEmpty() ? new String[0] : line.split(" ", -1)));
+  }
+
+  @Test
+  void aMistypedWordIsNamedBeforeWhatIsMissing() {
+    assertOneLine(run("stpe"), "command: stpe (expected one of step, plan,");
+    assertOneLine(run("model", "lst"), "command: lst (expected one of list, get, delete)");
+    assertOneLine(run("step", "--wieghts", "w"), "--wieghts: unknown argument");
+    assertOneLine(run("plan", "--module", directory.toString()), directory + " (expected: a file)");
   }
 
   @Test
