@@ -1,9 +1,10 @@
 """Creates a model, steps it and reads it back, with generated stubs and nothing else.
 
     pip install grpcio grpcio-tools numpy
-    python -m grpc_tools.protoc -I proto/src/main/proto --python_out=build --grpc_python_out=build \\
-        proto/src/main/proto/muond/v1/*.proto
-    PYTHONPATH=build python client/python/examples/step.py 127.0.0.1:8470
+    mkdir -p target/python
+    python -m grpc_tools.protoc -I proto/src/main/proto --python_out=target/python \\
+        --grpc_python_out=target/python proto/src/main/proto/muond/v1/*.proto
+    PYTHONPATH=target/python python client/python/examples/step.py 127.0.0.1:8470
 """
 
 import sys
