@@ -3,20 +3,25 @@ package io.muond.client.cli;
 import com.google.gson.JsonObject;
 import io.muond.client.MuondClient;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 /** {@code muond model delete}. */
 @Command(name = "delete", description = "Deletes a model and its checkpoints.")
 final class ModelDeleteCommand extends ServerCommand {
-  @Parameters(paramLabel = "NAME", description = "The model's name.")
-  private String name;
+  @Mixin private ModelName model = new ModelName();
 
   @Option(names = "--keep-checkpoints", description = "Keep the model's checkpoints.")
   private boolean keepCheckpoints;
 
   @Override
+  void check() {
+    model.get();
+  }
+
+  @Override
   void run(MuondClient client) {
+    String name = model.get();
     long freed = client.deleteModel(name, keepCheckpoints).getFreedBytes();
     if (json()) {
       JsonObject json = new JsonObject();

@@ -4,17 +4,21 @@ import io.muond.client.MuondClient;
 import io.muond.v1.Model;
 import io.muond.v1.Parameter;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Mixin;
 
 /** {@code muond model get}. */
 @Command(name = "get", description = "Describes a model.")
 final class ModelGetCommand extends ServerCommand {
-  @Parameters(paramLabel = "NAME", description = "The model's name.")
-  private String name;
+  @Mixin private ModelName name = new ModelName();
+
+  @Override
+  void check() {
+    name.get();
+  }
 
   @Override
   void run(MuondClient client) {
-    Model model = client.getModel(name);
+    Model model = client.getModel(name.get());
     if (json()) {
       console().out().println(Json.text(Json.model(model)));
       return;

@@ -158,6 +158,11 @@ class MainTest {
         .isEqualTo(3);
     assertThat(run("weights", "read", "--model", "m", "--out", out2, "--server", server.address()))
         .isZero();
+    assertThat(run("model", "get", "m", "--server", server.address())).isZero();
+    assertThat(run("model", "get", "--model", "m", "--server", server.address())).isZero();
+    assertThat(output()).startsWith("m, incarnation");
+    assertOneLine(run("model", "delete", "--server", server.address()), "NAME: none (expected");
+    assertOneLine(run("model", "delete", "m", "--model", "x"), "--model: x (expected: not");
     assertThat(run("model", "delete", "m", "--server", server.address())).isZero();
     assertThat(server.modelNames()).isEmpty();
   }
