@@ -7,6 +7,7 @@ import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
 import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
 import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
 import io.micrometer.core.instrument.binder.system.UptimeMetrics;
+import io.micrometer.core.instrument.config.MeterFilter;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.muond.server.checkpoint.CheckpointException;
@@ -54,6 +55,8 @@ final class Daemon implements AutoCloseable {
       InetAddress address = address(config.host);
       host = address.isAnyLocalAddress() ? "127.0.0.1" : config.host;
       PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+      // It counts nanoseconds; all else here is in base units.
+      registry.config().meterFilter(MeterFilter.denyNameStartsWith("process.cpu.time"));
       parts.push(registry::close);
       engine = own(engine(config));
       Optional<CheckpointStore> checkpoints = checkpoints(config);

@@ -63,7 +63,8 @@ class MainTest {
           .contains("muond_orthogonality_max ")
           .contains("muond_tangency_rms ")
           .contains("grpc_server_processing_duration_seconds")
-          .contains("jvm_memory_used_bytes");
+          .contains("jvm_memory_used_bytes")
+          .doesNotContain("_ns_");
       assertThat(first.terminate()).isZero();
       assertThat(first.stderr()).contains("stopped");
     }
