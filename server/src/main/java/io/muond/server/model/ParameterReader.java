@@ -124,7 +124,11 @@ final class ParameterReader {
     double radius = declared.getRadius();
     // The engine computes in float32: a radius that vanishes or overflows there is no radius.
     float single = (float) radius;
-    require(single > 0 && Float.isFinite(single), "radius", radius, "a finite number > 0");
+    require(
+        single > 0 && Float.isFinite(single),
+        "radius",
+        radius,
+        "a number > 0 and finite as a float32");
     return radius;
   }
 
