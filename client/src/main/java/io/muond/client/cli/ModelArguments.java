@@ -55,7 +55,7 @@ final class ModelArguments {
       names = "--momentum",
       defaultValue = "0",
       paramLabel = "BETA",
-      description = "Default: 0.")
+      description = "Of the momentum M <- BETA M + G, in [0, 1). Default: 0.")
   private double momentum;
 
   @Option(names = "--nesterov", description = "Nesterov momentum.")
@@ -64,7 +64,9 @@ final class ModelArguments {
   @Option(
       names = "--durability",
       defaultValue = "on-request",
-      description = "on-request, every-step or every=N. Default: on-request.")
+      description =
+          "When the server writes checkpoints: on-request, every-step or every=N."
+              + " Default: on-request.")
   private String durability;
 
   /** Refuses words and numbers that have no meaning. */

@@ -54,9 +54,10 @@ final class StepCommand extends ServerCommand {
   @Option(
       names = "--model",
       paramLabel = "NAME",
-      description =
-          "Create this model, or continue it if it exists, with its own weights and settings, and keep"
-              + " it.")
+      description = {
+        "Create this model, or continue it if it exists, and keep it.",
+        "A model that exists keeps its own weights and settings."
+      })
   private String model;
 
   @Option(
