@@ -6,7 +6,10 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.function.Function;
 
 /**
@@ -21,7 +24,7 @@ final class Contribution {
   private final TensorStaging[] tensors;
   private final AtomicInteger incomplete;
   private final Set<Object> owners = new HashSet<>();
-  private volatile MuondException closed;
+  private final CompletableFuture<MuondException> closing = new CompletableFuture<>();
 
   /**
    * @param index of each parameter by its name
@@ -75,9 +78,8 @@ final class Contribution {
 
   /** Refuses, for the reason it was closed for, if it was. */
   void requireOpen() {
-    MuondException reason = closed;
-    if (reason != null) {
-      throw reason;
+    if (closing.isDone()) {
+      throw closing.join();
     }
   }
 
@@ -135,9 +137,14 @@ final class Contribution {
     return owners.remove(owner) && owners.isEmpty();
   }
 
+  /** Runs {@code action} by {@code executor} once this is closed, if it ever is. */
+  void onClose(Executor executor, Consumer<MuondException> action) {
+    var unused = closing.thenAcceptAsync(action, executor);
+  }
+
   /** Refuses everything from now on, for {@code reason}. Returns once no write is in progress. */
   void close(MuondException reason) {
-    closed = reason;
+    closing.complete(reason);
     for (TensorStaging tensor : tensors) {
       tensor.close(reason);
     }

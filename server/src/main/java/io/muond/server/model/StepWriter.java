@@ -3,6 +3,8 @@ package io.muond.server.model;
 import io.muond.v1.CommitOptions;
 import io.muond.v1.TensorChunk;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.function.Consumer;
 
 /** One call's way to fill and commit one worker's part of a step. */
 public final class StepWriter {
@@ -26,6 +28,11 @@ public final class StepWriter {
       ticket.step().arrival();
     }
     model.observer().gradientBytes(bytes);
+  }
+
+  /** Tells {@code action}, run by {@code executor}, should the step be dropped. */
+  public void onDrop(Executor executor, Consumer<MuondException> action) {
+    ticket.part().contribution.onClose(executor, action);
   }
 
   /** Commits this worker's part; completes when the step is committed, or refused. */

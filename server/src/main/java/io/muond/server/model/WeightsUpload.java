@@ -13,6 +13,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.function.Consumer;
 
 /**
  * An upload of weights. It occupies the model's gradient slots from its first message to its end;
@@ -36,6 +38,11 @@ public final class WeightsUpload implements AutoCloseable {
   public void stage(TensorChunk chunk) {
     contribution.stage(chunk);
     lastNews = System.nanoTime();
+  }
+
+  /** Tells {@code action}, run by {@code executor}, should the upload be dropped. */
+  public void onDrop(Executor executor, Consumer<MuondException> action) {
+    contribution.onClose(executor, action);
   }
 
   /** Projects the weights and makes them the model's. */

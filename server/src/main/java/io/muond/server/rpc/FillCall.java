@@ -3,20 +3,24 @@ package io.muond.server.rpc;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import io.muond.server.model.ModelRegistry;
+import io.muond.server.model.MuondException;
 import io.muond.server.model.Refusals;
 import io.muond.server.model.StepWriter;
 import io.muond.v1.FillStepRequest;
 import io.muond.v1.FillStepResponse;
+import java.util.concurrent.Executor;
 
 /** A FillStep call. The next message is asked for only when the one before has been staged. */
 final class FillCall implements StreamObserver<FillStepRequest> {
   private final ModelRegistry models;
+  private final Executor executor;
   private final ServerCallStreamObserver<FillStepResponse> call;
   private StepWriter writer;
   private boolean ended;
 
-  FillCall(ModelRegistry models, StreamObserver<FillStepResponse> responses) {
+  FillCall(ModelRegistry models, Executor executor, StreamObserver<FillStepResponse> responses) {
     this.models = models;
+    this.executor = executor;
     this.call = (ServerCallStreamObserver<FillStepResponse>) responses;
     call.disableAutoRequest();
     call.setOnCancelHandler(() -> {});
@@ -24,7 +28,7 @@ final class FillCall implements StreamObserver<FillStepRequest> {
   }
 
   @Override
-  public void onNext(FillStepRequest request) {
+  public synchronized void onNext(FillStepRequest request) {
     if (ended) {
       return;
     }
@@ -43,13 +47,14 @@ final class FillCall implements StreamObserver<FillStepRequest> {
         throw Refusals.invalidField("header", "absent", "the step's header in the first message");
       }
       writer = models.get(request.getHeader().getModel()).find(request.getHeader());
+      writer.onDrop(executor, this::dropped);
     } else if (request.hasHeader()) {
       throw Refusals.invalidField("header", "present", "absent but in the first message");
     }
   }
 
   @Override
-  public void onCompleted() {
+  public synchronized void onCompleted() {
     if (ended) {
       return;
     }
@@ -68,8 +73,15 @@ final class FillCall implements StreamObserver<FillStepRequest> {
 
   /** A stream that breaks loses nothing that was staged. */
   @Override
-  public void onError(Throwable cancelled) {
+  public synchronized void onError(Throwable cancelled) {
     ended = true;
+  }
+
+  /** The step is gone: the client is told, whether it sends more or not. */
+  private synchronized void dropped(MuondException reason) {
+    if (!ended) {
+      fail(reason);
+    }
   }
 
   private void fail(RuntimeException failure) {

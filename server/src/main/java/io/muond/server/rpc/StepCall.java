@@ -78,7 +78,15 @@ final class StepCall implements StreamObserver<StepRequest> {
       opened.leave(this);
     } else {
       writer = opened;
+      opened.onDrop(executor, reason -> dropped(opened, reason));
       attempt(() -> fill(request));
+    }
+  }
+
+  /** The step is gone: the client is told, whether it sends more or not. */
+  private synchronized void dropped(StepWriter which, MuondException reason) {
+    if (writer == which && !ended) {
+      fail(reason);
     }
   }
 

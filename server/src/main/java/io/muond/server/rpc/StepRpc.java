@@ -53,7 +53,7 @@ final class StepRpc extends StepServiceGrpc.StepServiceImplBase {
 
   @Override
   public StreamObserver<FillStepRequest> fillStep(StreamObserver<FillStepResponse> call) {
-    return new FillCall(models, call);
+    return new FillCall(models, answers.executor(), call);
   }
 
   @Override

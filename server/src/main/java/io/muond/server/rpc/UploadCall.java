@@ -3,6 +3,7 @@ package io.muond.server.rpc;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import io.muond.server.model.ModelRegistry;
+import io.muond.server.model.MuondException;
 import io.muond.server.model.Refusals;
 import io.muond.server.model.WeightsUpload;
 import io.muond.v1.WriteWeightsRequest;
@@ -64,6 +65,7 @@ final class UploadCall implements StreamObserver<WriteWeightsRequest> {
       upload.close();
       return;
     }
+    upload.onDrop(executor, this::dropped);
     try {
       stage(request);
       if (halfClosed) {
@@ -72,6 +74,11 @@ final class UploadCall implements StreamObserver<WriteWeightsRequest> {
     } catch (RuntimeException e) {
       fail(e);
     }
+  }
+
+  /** The upload is gone: the client is told, whether it sends more or not. */
+  private synchronized void dropped(MuondException reason) {
+    fail(reason);
   }
 
   private void stage(WriteWeightsRequest request) {

@@ -13,7 +13,10 @@ import io.grpc.Context;
 import io.grpc.StatusRuntimeException;
 import io.grpc.stub.ClientCallStreamObserver;
 import io.grpc.stub.StreamObserver;
+import io.muond.v1.AbortStepRequest;
 import io.muond.v1.DeleteModelRequest;
+import io.muond.v1.FillStepRequest;
+import io.muond.v1.FillStepResponse;
 import io.muond.v1.Model;
 import io.muond.v1.ModelServiceGrpc;
 import io.muond.v1.ParameterList;
@@ -229,12 +232,47 @@ class StreamsTest {
   @Test
   void aDeletedModelEndsItsStreams() {
     Model other = client.create(small("other"));
+    Collector<StepResponse> steps = new Collector<>();
+    StreamObserver<StepRequest> step = StepServiceGrpc.newStub(client.channel).step(steps);
+    step.onNext(StepRequest.newBuilder().setOpen(header(other, 1)).build());
+    await(() -> client.get("other").hasOpenStep());
+    Collector<FillStepResponse> fills = new Collector<>();
+    StreamObserver<FillStepRequest> fill = StepServiceGrpc.newStub(client.channel).fillStep(fills);
+    fill.onNext(
+        FillStepRequest.newBuilder()
+            .setHeader(header(other, 1))
+            .addChunks(gradients(other, 1).get(0))
+            .build());
+    await(() -> server.models.get("other").stagedBytes() > 0);
+    delete("other");
+    // They say nothing more, and are told all the same.
+    assertThat(refusal(steps::await)).isEqualTo("ABORTED/MODEL_DELETED");
+    assertThat(refusal(fills::await)).isEqualTo("ABORTED/MODEL_DELETED");
+  }
+
+  private void delete(String name) {
+    client.models().deleteModel(DeleteModelRequest.newBuilder().setModel(name).build());
+  }
+
+  @Test
+  void aDeletedModelEndsItsUpload() {
+    client.create(small("other"));
+    Collector<WriteWeightsResponse> answers = new Collector<>();
+    StreamObserver<WriteWeightsRequest> call =
+        ModelServiceGrpc.newStub(client.channel).writeWeights(answers);
+    call.onNext(WriteWeightsRequest.newBuilder().setModel("other").build());
+    await(() -> server.models.isWorking());
+    delete("other");
+    assertThat(refusal(answers::await)).isEqualTo("ABORTED/MODEL_DELETED");
+  }
+
+  @Test
+  void anAbortEndsTheCallThatFills() {
     Collector<StepResponse> answers = new Collector<>();
     StreamObserver<StepRequest> call = StepServiceGrpc.newStub(client.channel).step(answers);
-    call.onNext(StepRequest.newBuilder().setOpen(header(other, 1)).build());
-    await(() -> client.get("other").hasOpenStep());
-    client.models().deleteModel(DeleteModelRequest.newBuilder().setModel("other").build());
-    call.onNext(StepRequest.newBuilder().addAllChunks(gradients(other, 1)).build());
-    assertThat(refusal(answers::await)).isEqualTo("ABORTED/MODEL_DELETED");
+    call.onNext(StepRequest.newBuilder().setOpen(header(model, 1)).build());
+    await(() -> client.get("m").hasOpenStep());
+    client.steps().abortStep(AbortStepRequest.newBuilder().setHeader(header(model, 1)).build());
+    assertThat(refusal(answers::await)).isEqualTo("ABORTED/STEP_ABORTED");
   }
 }
