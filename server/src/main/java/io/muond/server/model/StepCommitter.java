@@ -37,9 +37,6 @@ final class StepCommitter {
     synchronized (state) {
       if (ticket.part().isSealed()) {
         requireSameOptions(step, options);
-        if (step.isSettled()) {
-          return CompletableFuture.completedFuture(answerSettled(ticket, options));
-        }
       } else {
         state.requireLive();
         seal(ticket, options);
@@ -48,7 +45,10 @@ final class StepCommitter {
           state.occupy();
         }
       }
-      answer = step.await(options);
+      answer = step.isSettled() ? null : step.await(options);
+    }
+    if (answer == null) {
+      return answerSettled(ticket, options);
     }
     if (last) {
       launch(step);
@@ -190,11 +190,10 @@ final class StepCommitter {
     return new Committed(full.build(), weights);
   }
 
-  /** A commit that came while its step was being settled. To be called with the lock. */
-  private Committed answerSettled(StepTicket ticket, StepOptions options) {
+  /** A commit that came after another call's had settled its step. */
+  private CompletableFuture<Committed> answerSettled(StepTicket ticket, StepOptions options) {
     ticket.part().contribution.requireOpen();
-    state.ledger().locate(ticket.header());
-    return answer(options, state.ledger().last().orElseThrow().report(), true);
+    return acknowledge(ticket, options);
   }
 
   private CompletableFuture<Committed> repeat(StepTicket ticket, StepOptions options) {
@@ -217,7 +216,11 @@ final class StepCommitter {
             "it was committed with other gradients or options");
       }
     }
-    // A step whose checkpoint failed was not acknowledged: it is saved before it is now.
+    return acknowledge(ticket, options);
+  }
+
+  /** A step whose checkpoint failed was not acknowledged: it is saved before it is now. */
+  private CompletableFuture<Committed> acknowledge(StepTicket ticket, StepOptions options) {
     long step = ticket.header().getStep();
     return model
         .exclusively(() -> model.saver().saveIfDue(step))

@@ -275,4 +275,22 @@ class StreamsTest {
     client.steps().abortStep(AbortStepRequest.newBuilder().setHeader(header(model, 1)).build());
     assertThat(refusal(answers::await)).isEqualTo("ABORTED/STEP_ABORTED");
   }
+
+  /** Two calls of one worker fill the same step; the model is deleted between their commits. */
+  @Test
+  void aCommitAfterAnotherCallsCommitNeedsTheModel() {
+    Model other = client.create(small("other"));
+    Collector<StepResponse> answers = new Collector<>();
+    StreamObserver<StepRequest> call = StepServiceGrpc.newStub(client.channel).step(answers);
+    call.onNext(
+        StepRequest.newBuilder()
+            .setOpen(header(other, 1))
+            .addAllChunks(gradients(other, 1))
+            .build());
+    await(() -> server.models.get("other").stagedBytes() == 4 * (12 + 5));
+    client.step(other, 1, 1);
+    delete("other");
+    call.onNext(StepRequest.newBuilder().setCommit(options()).build());
+    assertThat(refusal(answers::await)).isEqualTo("ABORTED/MODEL_DELETED");
+  }
 }
