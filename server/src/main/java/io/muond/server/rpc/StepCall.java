@@ -47,6 +47,7 @@ final class StepCall implements StreamObserver<StepRequest> {
     call.disableAutoRequest();
     call.setOnReadyHandler(outbox::drain);
     call.setOnCancelHandler(this::cancel);
+    call.setOnCloseHandler(this::cancel);
     call.request(1);
   }
 
