@@ -95,6 +95,11 @@ public final class CheckpointStore implements AutoCloseable {
     return listing.list();
   }
 
+  /** Whether {@link #list} leaves none of a model's checkpoints out. */
+  public boolean isWhole(String model) throws CheckpointException {
+    return listing.isWhole(model);
+  }
+
   /** Models with checkpoints and without a tombstone, by name: what a restart brings back. */
   public List<String> models() throws CheckpointException {
     return listing.models();

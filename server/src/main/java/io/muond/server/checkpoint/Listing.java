@@ -52,6 +52,13 @@ final class Listing {
     return models;
   }
 
+  /** Whether every manifest of a model's checkpoints can be read, so that all are listed. */
+  boolean isWhole(String model) throws CheckpointException {
+    long present =
+        layout.checkpointDirectories(model).stream().filter(CheckpointDirectory::exists).count();
+    return entries(model).size() == present;
+  }
+
   static CheckpointInfo info(String model, CheckpointDirectory directory, Manifest manifest)
       throws CheckpointException {
     CheckpointMeta meta = manifest.meta();

@@ -139,9 +139,13 @@ final class ModelStore {
     return found;
   }
 
-  /** Whether {@code info} is the newest checkpoint of its model, intact or not. */
+  /**
+   * Whether {@code info} is known to be the newest checkpoint of its model, intact or not. One
+   * whose manifest cannot be read may have been newer.
+   */
   boolean isNewest(CheckpointInfo info) throws CheckpointException {
-    return store().list(info.model()).get(0).id().equals(info.id());
+    return store().isWhole(info.model())
+        && store().list(info.model()).get(0).id().equals(info.id());
   }
 
   /** A model that had been deleted is there again. */

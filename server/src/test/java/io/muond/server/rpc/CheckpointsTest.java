@@ -160,7 +160,7 @@ class CheckpointsTest {
     List<ByteString> weights = client.weights("m");
     client.step(model, 2, 1);
     String newest = list().get(0).getCheckpoint();
-    damage(newest);
+    damage(newest, "weights.safetensors");
     assertThat(refusal(() -> restore(newest))).isEqualTo("DATA_LOSS/CHECKPOINT_CORRUPT");
     assertThat(client.get("m").getCommittedStep()).isEqualTo(2);
     restart();
@@ -169,18 +169,29 @@ class CheckpointsTest {
     assertThat(client.get("m").getIncarnation()).isNotEqualTo(model.getIncarnation());
   }
 
-  private void damage(String checkpoint) throws IOException {
+  private void damage(String checkpoint, String file) throws IOException {
     try (Stream<Path> files = Files.walk(directory)) {
-      Path weights =
+      Path damaged =
           files
               .filter(f -> f.toString().contains(checkpoint))
-              .filter(f -> f.endsWith("weights.safetensors"))
+              .filter(f -> f.endsWith(file))
               .findFirst()
               .orElseThrow();
-      byte[] bytes = Files.readAllBytes(weights);
+      byte[] bytes = Files.readAllBytes(damaged);
       bytes[bytes.length - 1] ^= 1;
-      Files.write(weights, bytes);
+      Files.write(damaged, bytes);
     }
+  }
+
+  @Test
+  void aCheckpointWithoutAReadableManifestIsPassedOverToo() throws IOException {
+    Model model = client.create(small("m").setDurability(Durability.newBuilder().setEverySteps(1)));
+    client.step(model, 1, 1);
+    client.step(model, 2, 1);
+    damage(list().get(0).getCheckpoint(), "manifest.json");
+    restart();
+    assertThat(client.get("m").getCommittedStep()).isEqualTo(1);
+    assertThat(client.get("m").getIncarnation()).isNotEqualTo(model.getIncarnation());
   }
 
   @Test
