@@ -283,6 +283,15 @@ public final class Model {
     return exclusively(saver::save);
   }
 
+  /**
+   * Removes a checkpoint.
+   *
+   * @return the bytes freed on disk
+   */
+  CompletableFuture<Long> deleteCheckpoint(String checkpoint) {
+    return exclusively(() -> saver.delete(checkpoint));
+  }
+
   private void heartbeat() {
     lastHeartbeat = System.nanoTime();
   }

@@ -196,7 +196,8 @@ public final class ModelRegistry implements AutoCloseable {
   public CompletableFuture<Long> deleteCheckpoint(String name, String checkpoint) {
     store.require();
     ModelReader.requireName("model", name);
-    return store.delete(name, checkpoint);
+    Model model = models.get(name);
+    return model == null ? store.delete(name, checkpoint) : model.deleteCheckpoint(checkpoint);
   }
 
   /** Puts a model back to a checkpoint, the newest intact one by default, or creates it again. */

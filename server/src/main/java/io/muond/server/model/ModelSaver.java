@@ -48,6 +48,37 @@ final class ModelSaver {
     return saveAutomatically();
   }
 
+  /**
+   * Removes a checkpoint; what it alone had made durable no longer is. To be called exclusively.
+   */
+  CompletableFuture<Long> delete(String checkpoint) {
+    return store
+        .delete(model.name(), checkpoint)
+        .thenCompose(
+            freed ->
+                store
+                    .list(model.name())
+                    .thenApply(
+                        left -> {
+                          automatic.remove(checkpoint);
+                          removed(left);
+                          return freed;
+                        }));
+  }
+
+  /**
+   * @param left newest first
+   */
+  private void removed(List<CheckpointInfo> left) {
+    synchronized (model.state()) {
+      StepLedger ledger = model.state().ledger();
+      long durable = ledger.durableStep().orElse(-1);
+      if (left.stream().noneMatch(c -> c.step() == durable)) {
+        ledger.unsaved(left.isEmpty() ? -1 : left.get(0).step());
+      }
+    }
+  }
+
   private boolean isReady() {
     synchronized (model.state()) {
       return model.state().isReady();

@@ -82,6 +82,11 @@ final class StepLedger {
     durable = Math.max(durable, step);
   }
 
+  /** Checkpoints were removed; {@code step} is what a crash goes back to now, -1 for nothing. */
+  void unsaved(long step) {
+    durable = step <= durable ? step : -1;
+  }
+
   /** The weights were replaced: step numbers go on, the last step cannot be repeated. */
   void rewrite(String newIncarnation) {
     incarnation = newIncarnation;

@@ -195,6 +195,30 @@ class CheckpointsTest {
   }
 
   @Test
+  void aStepIsDurableAsLongAsItsCheckpointIsKept() {
+    Model model = client.create(small("m"));
+    Checkpoint first = save();
+    client.step(model, 1, 1);
+    Checkpoint second = save();
+    assertThat(client.get("m").getDurableStep()).isEqualTo(1);
+    delete(second);
+    assertThat(client.get("m").getDurableStep()).isZero();
+    assertThat(client.get("m").hasDurableStep()).isTrue();
+    delete(first);
+    assertThat(client.get("m").hasDurableStep()).isFalse();
+  }
+
+  private void delete(Checkpoint checkpoint) {
+    client
+        .checkpoints()
+        .deleteCheckpoint(
+            DeleteCheckpointRequest.newBuilder()
+                .setModel("m")
+                .setCheckpoint(checkpoint.getCheckpoint())
+                .build());
+  }
+
+  @Test
   void aDeletedModelStaysDeleted() {
     Model model = client.create(small("m"));
     client.step(model, 1, 1);
