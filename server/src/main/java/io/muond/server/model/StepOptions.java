@@ -1,9 +1,12 @@
 package io.muond.server.model;
 
+import static io.muond.v1.ReportDetail.REPORT_DETAIL_OPTIMUM;
+
 import com.google.protobuf.CodedOutputStream;
 import io.muond.server.engine.ElementType;
 import io.muond.server.manifold.ManifoldKind;
 import io.muond.server.optimizer.BatchProgram;
+import io.muond.server.optimizer.Optimum;
 import io.muond.server.optimizer.ReportDetail;
 import io.muond.v1.CommitOptions;
 import io.muond.v1.DataType;
@@ -41,6 +44,9 @@ final class StepOptions {
     }
     requireKnown("report_detail", message.getReportDetailValue(), message.getReportDetail());
     requireKnown("return_weights", message.getReturnWeightsValue(), message.getReturnWeights());
+    if (message.getReportDetail() == REPORT_DETAIL_OPTIMUM) {
+      parameters.forEach(StepOptions::requireOptimum);
+    }
     double[] rates = new double[parameters.size()];
     for (ParameterSpec parameter : parameters) {
       rates[parameter.index()] = rate(message, parameter);
@@ -57,6 +63,21 @@ final class StepOptions {
   private static void requireKnown(String field, int value, Enum<?> known) {
     if (known.name().equals("UNRECOGNIZED")) {
       throw Refusals.invalidField(field, value, "a known value");
+    }
+  }
+
+  private static void requireOptimum(ParameterSpec parameter) {
+    if (parameter.manifold() == ManifoldKind.STIEFEL
+        && !Optimum.covers(parameter.rows(), parameter.columns())) {
+      throw Refusals.invalidField(
+          "report_detail",
+          REPORT_DETAIL_OPTIMUM,
+          "less for parameter \""
+              + parameter.name()
+              + "\": the optimum of a matrix (m, n) is for at most "
+              + Optimum.MAX_ELEMENTS
+              + " elements, and for the larger of m and n, or twice the smaller, of at most "
+              + Optimum.MAX_ORDER);
     }
   }
 

@@ -11,8 +11,22 @@ import java.nio.ByteOrder;
  * What the best feasible direction is worth, and what a given one is worth if it is made feasible:
  * on the host, in float64, by exact decompositions, with nothing in common with the solvers.
  */
-final class Optimum {
+public final class Optimum {
+  /** The largest order of a matrix that is decomposed. */
+  public static final int MAX_ORDER = 16_384;
+
+  /** The most elements of a matrix: its float64 copies are arrays. */
+  public static final long MAX_ELEMENTS = (long) MAX_ORDER * MAX_ORDER;
+
   private Optimum() {}
+
+  /** Whether the optimum of a matrix of this shape can be had. */
+  public static boolean covers(long rows, long columns) {
+    long m = Math.max(rows, columns);
+    long n = Math.min(rows, columns);
+    // What is decomposed is m x m, or 2n x 2n where that is smaller.
+    return m <= MAX_ELEMENTS / n && Math.min(m, 2 * n) <= MAX_ORDER;
+  }
 
   /** Copies of a batch's U, G and A, tall and row-major. */
   static final class Host {

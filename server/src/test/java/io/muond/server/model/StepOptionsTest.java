@@ -1,0 +1,54 @@
+package io.muond.server.model;
+
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.muond.server.manifold.ManifoldKind;
+import io.muond.server.optimizer.Rule;
+import io.muond.v1.CommitOptions;
+import io.muond.v1.Parameter;
+import io.muond.v1.ReportDetail;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class StepOptionsTest {
+  private static final CommitOptions OPTIMUM =
+      CommitOptions.newBuilder()
+          .setLearningRate(0.1)
+          .setReportDetail(ReportDetail.REPORT_DETAIL_OPTIMUM)
+          .build();
+
+  private static void read(CommitOptions options, ManifoldKind manifold, long rows, long columns) {
+    Parameter declaration = Parameter.newBuilder().setName("w").build();
+    StepOptions.read(
+        options,
+        List.of(new ParameterSpec(0, declaration, manifold, 1, rows, columns, Rule.DEFAULT)));
+  }
+
+  private static void refused(long rows, long columns) {
+    assertThatThrownBy(() -> read(OPTIMUM, ManifoldKind.STIEFEL, rows, columns))
+        .isInstanceOf(MuondException.class)
+        .hasMessageContaining("report_detail: REPORT_DETAIL_OPTIMUM")
+        .hasMessageContaining("16384")
+        .hasMessageContaining("\"w\"");
+  }
+
+  @Test
+  void theOptimumOfMatricesTooLargeForItIsRefused() {
+    refused(16_385, 16_385);
+    refused(16_385, 8_193);
+    refused(8_193, 100_000);
+    refused(1 << 20, 257);
+    refused(1L << 40, 1);
+  }
+
+  @Test
+  void smallerOnesAndOtherManifoldsAreNot() {
+    assertThatCode(() -> read(OPTIMUM, ManifoldKind.STIEFEL, 16_384, 16_384))
+        .doesNotThrowAnyException();
+    assertThatCode(() -> read(OPTIMUM, ManifoldKind.STIEFEL, 8_192, 32_768))
+        .doesNotThrowAnyException();
+    assertThatCode(() -> read(OPTIMUM, ManifoldKind.OBLIQUE, 1, 1L << 40))
+        .doesNotThrowAnyException();
+  }
+}
