@@ -89,7 +89,7 @@ class MainTest {
                 Rule.newBuilder()
                     .setSolver(Solver.SOLVER_DUAL_ASCENT)
                     .setDualAscent(
-                        DualAscentOptions.newBuilder().setIterations(40).setTolerance(0)))
+                        DualAscentOptions.newBuilder().setIterations(20).setTolerance(0)))
             .build();
     CreateModelRequest request =
         CreateModelRequest.newBuilder()
@@ -101,7 +101,7 @@ class MainTest {
     for (int i = 0; i < gradient.length; i++) {
       gradient[i] = (float) Math.sin(i);
     }
-    try (DaemonProcess daemon = DaemonProcess.serve(directory);
+    try (DaemonProcess daemon = DaemonProcess.serve(directory, "--drain-timeout=50s");
         MuondClient client = MuondClient.connect(daemon.grpc());
         ModelHandle model = client.createModel(request)) {
       String http = "http://" + daemon.addresses().get("http").getAsString();
@@ -115,7 +115,7 @@ class MainTest {
       assertThat(daemon.terminate()).isZero();
       StepResult result = step.get(1, TimeUnit.SECONDS);
       assertThat(result.report().getStep()).isEqualTo(1);
-      assertThat(result.report().getParameters(0).getSolverIterations()).isEqualTo(40);
+      assertThat(result.report().getParameters(0).getSolverIterations()).isEqualTo(20);
     }
   }
 
