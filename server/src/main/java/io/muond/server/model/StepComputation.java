@@ -155,11 +155,8 @@ final class StepComputation {
               + m.objective()
               + " and update norm "
               + m.updateNorm()
-              + " (expected: finite numbers; the gradients are too large)",
-          Map.of(
-              "parameter", parameter.name(),
-              "index", "0",
-              "value", Double.toString(m.objective())));
+              + " (expected: finite numbers; the gradients are too large for its solver)",
+          Map.of("parameter", parameter.name()));
     }
   }
 }

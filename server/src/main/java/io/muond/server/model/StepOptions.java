@@ -30,6 +30,15 @@ final class StepOptions {
 
   /** Reads {@code message}, or says what is wrong with it. */
   static StepOptions read(CommitOptions message, List<ParameterSpec> parameters) {
+    return read(message, parameters, Runtime.getRuntime().maxMemory() / 2);
+  }
+
+  /**
+   * Reads {@code message}, or says what is wrong with it.
+   *
+   * @param hostBytes what an optimum may take of this process's memory
+   */
+  static StepOptions read(CommitOptions message, List<ParameterSpec> parameters, long hostBytes) {
     if (message.hasLearningRate()) {
       requireRate("learning_rate", message.getLearningRate());
     }
@@ -45,7 +54,7 @@ final class StepOptions {
     requireKnown("report_detail", message.getReportDetailValue(), message.getReportDetail());
     requireKnown("return_weights", message.getReturnWeightsValue(), message.getReturnWeights());
     if (message.getReportDetail() == REPORT_DETAIL_OPTIMUM) {
-      parameters.forEach(StepOptions::requireOptimum);
+      parameters.forEach(parameter -> requireOptimum(parameter, hostBytes));
     }
     double[] rates = new double[parameters.size()];
     for (ParameterSpec parameter : parameters) {
@@ -66,9 +75,11 @@ final class StepOptions {
     }
   }
 
-  private static void requireOptimum(ParameterSpec parameter) {
-    if (parameter.manifold() == ManifoldKind.STIEFEL
-        && !Optimum.covers(parameter.rows(), parameter.columns())) {
+  private static void requireOptimum(ParameterSpec parameter, long hostBytes) {
+    if (parameter.manifold() != ManifoldKind.STIEFEL) {
+      return;
+    }
+    if (!Optimum.covers(parameter.rows(), parameter.columns())) {
       throw Refusals.invalidField(
           "report_detail",
           REPORT_DETAIL_OPTIMUM,
@@ -78,6 +89,18 @@ final class StepOptions {
               + Optimum.MAX_ELEMENTS
               + " elements, and for the larger of m and n, or twice the smaller, of at most "
               + Optimum.MAX_ORDER);
+    }
+    long needed = Optimum.hostBytes(parameter.rows(), parameter.columns());
+    if (needed > hostBytes) {
+      throw Refusals.invalidField(
+          "report_detail",
+          REPORT_DETAIL_OPTIMUM,
+          "less for parameter \""
+              + parameter.name()
+              + "\": its optimum needs "
+              + needed
+              + " bytes of the server's host memory, and may take "
+              + hostBytes);
     }
   }
 

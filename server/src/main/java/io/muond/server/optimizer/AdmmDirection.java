@@ -79,7 +79,8 @@ final class AdmmDirection extends StiefelDirection {
     }
 
     @Override
-    public int solve(Matrices u, Matrices g, Matrices a, Flops flops) {
+    public void solve(Matrices u, Matrices g, Matrices a, Effort effort) {
+      Flops flops = effort.each();
       DualAscentDirection.multiplier(compute, u, g, lambda);
       flops.product(n, n, m);
       compute.copy(g, x);
@@ -91,7 +92,7 @@ final class AdmmDirection extends StiefelDirection {
       compute.copy(g, mm);
       product(2, u, false, lambda, 1, mm, flops);
       compute.copy(msign(mm, forTall, flops), a);
-      return rule.iterations();
+      effort.took(rule.iterations());
     }
 
     private void iterate(Matrices u, Matrices g, Matrices t, Flops flops) {

@@ -2,7 +2,6 @@ package io.muond.server.optimizer;
 
 import io.muond.server.engine.Matrices;
 import io.muond.server.linalg.Carver;
-import io.muond.server.linalg.Flops;
 
 /**
  * A linear minimisation oracle on the Stiefel manifold: A ≈ argmax ⟨G, A⟩ over ‖A‖ ≤ 1 and UᵀA +
@@ -24,8 +23,8 @@ interface Direction {
      * a ← the direction.
      *
      * @param g may be overwritten
-     * @return iterations of the outer loop
+     * @param effort is told what it took
      */
-    int solve(Matrices u, Matrices g, Matrices a, Flops flops);
+    void solve(Matrices u, Matrices g, Matrices a, Effort effort);
   }
 }

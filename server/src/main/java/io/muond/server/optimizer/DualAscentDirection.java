@@ -40,10 +40,10 @@ final class DualAscentDirection extends StiefelDirection {
     Matrices s = carver.matrices(n, n);
     Matrices p = carver.matrices(n, n);
     Scalars scale = compute.scalars(1);
-    return (u, g, a, flops) -> {
-      int most = 0;
+    return (u, g, a, effort) -> {
       for (int i = 0; i < u.count(); i++) {
         // One matrix at a time: each stops by itself.
+        Flops flops = new Flops();
         MatrixSign.Buffers sign =
             new MatrixSign.Buffers(next.matrix(i), s.matrix(i), p.matrix(i), scale);
         int iterations =
@@ -55,10 +55,9 @@ final class DualAscentDirection extends StiefelDirection {
                 lambda.matrix(i),
                 h.matrix(i),
                 sign,
-                i == 0 ? flops : new Flops());
-        most = Math.max(most, iterations);
+                flops);
+        effort.took(i, iterations, flops);
       }
-      return most;
     };
   }
 

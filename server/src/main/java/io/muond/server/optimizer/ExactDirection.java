@@ -49,13 +49,13 @@ final class ExactDirection extends StiefelDirection {
             carver.matrices(order, order),
             compute.scalars(shape.count()));
     if (m == n) {
-      return (u, g, a, flops) -> square(u, g, a, x, sign, flops);
+      return (u, g, a, effort) -> effort.took(square(u, g, a, x, sign, effort.each()));
     }
     if (m <= 2 * n) {
-      return (u, g, a, flops) -> wideSpan(u, g, a, x, sign, flops);
+      return (u, g, a, effort) -> effort.took(wideSpan(u, g, a, x, sign, effort.each()));
     }
     Matrices q = shape.carve(carver);
-    return (u, g, a, flops) -> tall(u, g, a, x, q, sign, flops);
+    return (u, g, a, effort) -> effort.took(tall(u, g, a, x, q, sign, effort.each()));
   }
 
   /** m = n: A = U msign(skew(UᵀG)). */

@@ -28,52 +28,42 @@ public final class Optimum {
     return m <= MAX_ELEMENTS / n && Math.min(m, 2 * n) <= MAX_ORDER;
   }
 
-  /** Copies of a batch's U, G and A, tall and row-major. */
-  static final class Host {
-    private final int m;
-    private final int n;
-    private final double[][] u;
-    private final double[][] g;
-    private final double[][] a;
-
-    Host(Engine engine, Matrices u, Matrices g, Matrices a) {
-      m = u.rows();
-      n = u.cols();
-      this.u = read(engine, u);
-      this.g = read(engine, g);
-      this.a = read(engine, a);
-    }
-
-    private static double[][] read(Engine engine, Matrices x) {
-      double[][] matrices = new double[x.count()][];
-      for (int k = 0; k < x.count(); k++) {
-        matrices[k] = readOne(engine, x.matrix(k));
-      }
-      return matrices;
-    }
-
-    private static double[] readOne(Engine engine, Matrices x) {
-      double[] values = new double[Math.toIntExact(x.matrixFloats())];
-      int length = x.storedCols();
-      ByteBuffer row = ByteBuffer.allocate(length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
-      for (int i = 0; i < x.storedRows(); i++) {
-        row.clear();
-        engine.send(x.memory(), x.offset() + (long) i * x.ld(), ElementType.FLOAT32, row);
-        for (int j = 0; j < length; j++) {
-          int at = x.transposed() ? j * x.cols() + i : i * x.cols() + j;
-          values[at] = row.getFloat(j * Float.BYTES);
-        }
-      }
-      return values;
-    }
+  /**
+   * The bytes of host memory that the optimum of one matrix of this shape takes, at most: U, G and
+   * A, three intermediates of their size, and four squares of the order that is decomposed.
+   */
+  public static long hostBytes(long rows, long columns) {
+    long order = Math.min(Math.max(rows, columns), 2 * Math.min(rows, columns));
+    return Double.BYTES * (6 * rows * columns + 4 * order * order);
   }
 
-  /** Per matrix the optimum, then the feasible objective of A. */
-  static double[] of(Host host) {
-    double[] values = new double[2 * host.u.length];
-    for (int k = 0; k < host.u.length; k++) {
-      values[2 * k] = optimum(host.m, host.n, host.u[k], host.g[k]);
-      values[2 * k + 1] = feasible(host.m, host.n, host.u[k], host.g[k], host.a[k]);
+  /**
+   * Per matrix the optimum, then the feasible objective of A. One matrix after the other, so that
+   * the host holds the copies of one.
+   */
+  static double[] of(Engine engine, Matrices u, Matrices g, Matrices a) {
+    double[] values = new double[2 * u.count()];
+    for (int k = 0; k < u.count(); k++) {
+      double[] hostU = read(engine, u.matrix(k));
+      double[] hostG = read(engine, g.matrix(k));
+      double[] hostA = read(engine, a.matrix(k));
+      values[2 * k] = optimum(u.rows(), u.cols(), hostU, hostG);
+      values[2 * k + 1] = feasible(u.rows(), u.cols(), hostU, hostG, hostA);
+    }
+    return values;
+  }
+
+  private static double[] read(Engine engine, Matrices x) {
+    double[] values = new double[Math.toIntExact(x.matrixFloats())];
+    int length = x.storedCols();
+    ByteBuffer row = ByteBuffer.allocate(length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    for (int i = 0; i < x.storedRows(); i++) {
+      row.clear();
+      engine.send(x.memory(), x.offset() + (long) i * x.ld(), ElementType.FLOAT32, row);
+      for (int j = 0; j < length; j++) {
+        int at = x.transposed() ? j * x.cols() + i : i * x.cols() + j;
+        values[at] = row.getFloat(j * Float.BYTES);
+      }
     }
     return values;
   }

@@ -40,7 +40,8 @@ final class ProjectedDirection extends StiefelDirection {
     Matrices w = carver.matrices(n, 1);
     Scalars scale = compute.scalars(shape.count());
     MatrixSign.Buffers sign = new MatrixSign.Buffers(next, s, p, scale);
-    return (u, g, a, flops) -> {
+    return (u, g, a, effort) -> {
+      Flops flops = effort.each();
       project(u, g, s, flops);
       compute.maxAbs(g, scale);
       compute.divide(g, scale, g);
@@ -51,7 +52,7 @@ final class ProjectedDirection extends StiefelDirection {
       flops.half(n, m);
       compute.largestEigenvalue(s, v, w, POWER_ITERATIONS, scale);
       compute.capBySquareRoot(scale, a);
-      return msign.steps();
+      effort.took(msign.steps());
     };
   }
 

@@ -178,7 +178,8 @@ final class StiefelProgram implements BatchProgram {
     private final double[] eta;
     private final StepIntermediates in;
     private final Matrices u;
-    private final Flops flops = new Flops();
+    private final Effort effort;
+    private final Flops flops;
 
     PartStep(
         int first,
@@ -196,24 +197,25 @@ final class StiefelProgram implements BatchProgram {
       this.eta = eta;
       this.in = in;
       this.u = in.u == null ? w : in.u;
+      effort = new Effort(eta.length);
+      flops = effort.each();
     }
 
     /** Returns the seconds it took, the optimum excluded. */
     double run(ReportDetail detail, List<MatrixReport> reports) {
       long start = System.nanoTime();
       prepare();
-      int iterations = solve();
+      solve();
       if (detail.compareTo(ReportDetail.RESIDUALS) >= 0) {
         tangency();
       }
       long paused = System.nanoTime();
-      Optimum.Host host = detail == ReportDetail.OPTIMUM ? readForOptimum() : null;
-      double[] values = host == null ? null : Optimum.of(host);
+      double[] values = detail == ReportDetail.OPTIMUM ? Optimum.of(engine, u, in.g, in.a) : null;
       start += System.nanoTime() - paused;
       retract();
       finish(detail);
       double seconds = (System.nanoTime() - start) * 1e-9;
-      report(detail, values, iterations, reports);
+      report(detail, values, reports);
       return seconds;
     }
 
@@ -235,16 +237,15 @@ final class StiefelProgram implements BatchProgram {
       }
     }
 
-    private int solve() {
+    private void solve() {
       if (in.direction.scaleInvariant()) {
         compute.divide(in.g, in.scale, in.g);
       }
       // The solver may overwrite its gradient, and `next` is free until the retraction.
       compute.copy(in.g, next);
-      int iterations = in.solver.solve(u, next, in.a, flops);
+      in.solver.solve(u, next, in.a, effort);
       compute.dot(in.g, in.a, in.objective);
       compute.frobenius(in.a, in.size);
-      return iterations;
     }
 
     private void tangency() {
@@ -252,10 +253,6 @@ final class StiefelProgram implements BatchProgram {
       compute.product(1, u, true, in.a, false, 0, h, Precision.FLOAT32);
       flops.product(n, n, m);
       compute.frobeniusOfSymmetricPart(h, in.tangency);
-    }
-
-    private Optimum.Host readForOptimum() {
-      return new Optimum.Host(engine, u, in.g, in.a);
     }
 
     private void retract() {
@@ -302,8 +299,7 @@ final class StiefelProgram implements BatchProgram {
       compute.distance(next, w, in.moved);
     }
 
-    private void report(
-        ReportDetail detail, double[] values, int iterations, List<MatrixReport> reports) {
+    private void report(ReportDetail detail, double[] values, List<MatrixReport> reports) {
       double[] objective = compute.read(in.objective);
       double[] scale = compute.read(in.scale);
       double[] tangency = compute.read(in.tangency);
@@ -320,8 +316,8 @@ final class StiefelProgram implements BatchProgram {
                 residuals ? tangency[k] / n : Double.NaN,
                 residuals ? orthogonality[k] : Double.NaN,
                 moved[k],
-                iterations,
-                flops.total()));
+                effort.iterations(k),
+                effort.flops(k)));
       }
     }
   }

@@ -19,10 +19,16 @@ class StepOptionsTest {
           .build();
 
   private static void read(CommitOptions options, ManifoldKind manifold, long rows, long columns) {
+    read(options, manifold, rows, columns, Long.MAX_VALUE);
+  }
+
+  private static void read(
+      CommitOptions options, ManifoldKind manifold, long rows, long columns, long hostBytes) {
     Parameter declaration = Parameter.newBuilder().setName("w").build();
     StepOptions.read(
         options,
-        List.of(new ParameterSpec(0, declaration, manifold, 1, rows, columns, Rule.DEFAULT)));
+        List.of(new ParameterSpec(0, declaration, manifold, 1, rows, columns, Rule.DEFAULT)),
+        hostBytes);
   }
 
   private static void refused(long rows, long columns) {
@@ -40,6 +46,21 @@ class StepOptionsTest {
     refused(8_193, 100_000);
     refused(1 << 20, 257);
     refused(1L << 40, 1);
+  }
+
+  @Test
+  void anOptimumThatDoesNotFitIntoTheHostIsRefused() {
+    // U, G, A and three more of 64 x 16, and four of 32 x 32, in float64.
+    long needed = 8 * (6 * 64 * 16 + 4 * 32 * 32);
+    assertThatThrownBy(() -> read(OPTIMUM, ManifoldKind.STIEFEL, 64, 16, needed - 1))
+        .isInstanceOf(MuondException.class)
+        .hasMessageContaining("report_detail: REPORT_DETAIL_OPTIMUM")
+        .hasMessageContaining("\"w\": its optimum needs " + needed + " bytes")
+        .hasMessageContaining("may take " + (needed - 1));
+    assertThatCode(() -> read(OPTIMUM, ManifoldKind.STIEFEL, 64, 16, needed))
+        .doesNotThrowAnyException();
+    assertThatCode(() -> read(OPTIMUM, ManifoldKind.STIEFEL, 16_384, 16_384, 34L << 30))
+        .doesNotThrowAnyException();
   }
 
   @Test

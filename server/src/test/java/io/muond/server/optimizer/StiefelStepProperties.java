@@ -354,6 +354,25 @@ class StiefelStepProperties {
     }
   }
 
+  /** Dual ascent stops matrix by matrix: without a gradient, at once. */
+  @Example
+  void whatAMatrixTookIsItsOwn() {
+    Shape shape = new Shape(9, 6);
+    int n = shape.floats();
+    Rule rule = TestBatch.rule(Solver.DUAL_ASCENT, 10);
+    BatchSpec spec = new BatchSpec(ManifoldKind.STIEFEL, 3, 9, 6, 1, rule);
+    try (TestBatch batch = new TestBatch(engine, spec)) {
+      float[] g = new float[3 * n];
+      System.arraycopy(gradient(shape, 1, 1), 0, g, n, n);
+      List<MatrixReport> reports = batch.initialize(1).step(g, 0.1, ReportDetail.BASIC);
+      assertThat(reports.get(0).iterations()).isEqualTo(1);
+      assertThat(reports.get(1).iterations()).isGreaterThan(10);
+      assertThat(reports.get(2).iterations()).isEqualTo(1);
+      assertThat(reports.get(1).flops()).isGreaterThan(5 * reports.get(0).flops());
+      assertThat(reports.get(2).flops()).isEqualTo(reports.get(0).flops());
+    }
+  }
+
   @Example
   void aNumberThatIsNotFiniteIsNamed() {
     Shape shape = new Shape(6, 9);
