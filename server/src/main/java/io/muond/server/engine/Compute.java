@@ -10,11 +10,11 @@ package io.muond.server.engine;
  * <p>Reductions accumulate in float64 in a fixed order: equal inputs give equal bits.
  */
 public interface Compute {
-  /** New scalars, zero; the only operation here that allocates. */
-  Scalars scalars(int count);
-
-  /** Waits for everything before, and reads scalars. */
+  /** Waits for everything before, and reads scalars. Never part of what is recorded. */
   double[] read(Scalars scalars);
+
+  /** s ← values. Never part of what is recorded: recorded operations find the new values. */
+  void write(double[] values, Scalars s);
 
   /** y ← x. */
   void copy(Matrices x, Matrices y);
@@ -22,8 +22,15 @@ public interface Compute {
   /** y ← α x + β y; y may be x. With β = 0, y is not read. */
   void combine(double alpha, Matrices x, double beta, Matrices y);
 
-  /** y ← α_k x + β_k y, one pair of coefficients per matrix. */
-  void combineEach(double[] alpha, Matrices x, double beta, Matrices y);
+  /** y_k ← α s_k x_k + β y_k. */
+  void combineEach(double alpha, Scalars s, Matrices x, double beta, Matrices y);
+
+  /**
+   * Momentum: g ← M' = β M + g, and with Nesterov's look-ahead taken ← g + β M' = (1 + β) M' − β M.
+   *
+   * @param taken not used without the look-ahead, may be null
+   */
+  void momentum(double beta, boolean nesterov, Matrices m, Matrices g, Matrices taken);
 
   /** y_k ← x_k / s_k, or 0 where s_k is 0; y may be x. */
   void divide(Matrices x, Scalars s, Matrices y);
@@ -145,7 +152,7 @@ public interface Compute {
    * Moves rows along directions and back to the sphere: y ← radius · v / ‖v‖, v = w − radius η_k a.
    * A row whose direction is zero stays bit for bit.
    */
-  void moveRows(double radius, double[] eta, Matrices w, Matrices a, Matrices y);
+  void moveRows(double radius, Scalars eta, Matrices w, Matrices a, Matrices y);
 
   /**
    * Residuals row by row, for unit radius: root mean square of ⟨w, a⟩ / radius, and max |‖y‖² /

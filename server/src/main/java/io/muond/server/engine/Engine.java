@@ -52,6 +52,9 @@ public interface Engine extends AutoCloseable {
   /** The operations. */
   Compute compute();
 
+  /** A new recorder, which the caller closes on the engine's thread. */
+  Recorder recorder();
+
   /**
    * How many of {@code count} matrices are best worked on at a time: more share the cost of a call,
    * fewer need less workspace.

@@ -1,8 +1,8 @@
 package io.muond.server.linalg;
 
 import io.muond.server.engine.Matrices;
-import io.muond.server.engine.Memory;
 import io.muond.server.engine.Region;
+import io.muond.server.engine.Scalars;
 
 /**
  * Cuts a batch's intermediates out of the workspace. A carver without memory only counts, so that
@@ -12,12 +12,16 @@ public final class Carver {
   /** 16 elements: every matrix begins on a cache line. */
   private static final long ALIGNMENT = 16;
 
-  private final Memory memory;
+  private final Region workspace;
   private final int count;
   private long used;
 
-  public Carver(Memory memory, int count) {
-    this.memory = memory;
+  /**
+   * @param workspace begins on a cache line; null to count
+   * @param count matrices of the batch
+   */
+  public Carver(Region workspace, int count) {
+    this.workspace = workspace;
     this.count = count;
   }
 
@@ -27,12 +31,30 @@ public final class Carver {
 
   /** {@code count} packed matrices; null if this carver only counts. */
   public Matrices matrices(int rows, int cols) {
-    long floats = Math.multiplyExact((long) rows * cols, (long) count);
+    Region region = region(Math.multiplyExact((long) rows * cols, (long) count));
+    return region == null ? null : Matrices.packed(region, count, rows, cols);
+  }
+
+  private Region region(long floats) {
     long offset = used;
-    used = Math.addExact(used, (floats + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
-    return memory == null
-        ? null
-        : Matrices.packed(new Region(memory, offset, floats), count, rows, cols);
+    used = Math.addExact(used, aligned(floats));
+    return workspace == null ? null : workspace.slice(offset, floats);
+  }
+
+  /** So many elements, and as many as fill the last cache line. */
+  public static long aligned(long floats) {
+    return Math.addExact(floats, ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  }
+
+  /** A number for each matrix. */
+  public Scalars scalars() {
+    return scalars(count);
+  }
+
+  /** So many numbers; null if this carver only counts. */
+  public Scalars scalars(int numbers) {
+    Region region = region((long) Scalars.FLOATS * numbers);
+    return region == null ? null : new Scalars(region.memory(), region.offset(), numbers);
   }
 
   /** As {@link #matrices}, stored as {@code like} is. */

@@ -45,9 +45,14 @@ final class InverseSquareRoot {
    * @throws IllegalArgumentException beyond {@link #largestLearningRate}
    */
   static List<double[]> forLearningRate(double eta) {
+    return BY_RANGE.computeIfAbsent(range(eta), InverseSquareRoot::compute);
+  }
+
+  /** The largest learning rate that has the same polynomials as {@code eta}. */
+  static double range(double eta) {
     for (double range : RANGES) {
       if (eta <= range) {
-        return BY_RANGE.computeIfAbsent(range, InverseSquareRoot::compute);
+        return range;
       }
     }
     throw new IllegalArgumentException(

@@ -22,6 +22,14 @@ public final class PolarFactor {
     this.compute = compute;
   }
 
+  /**
+   * The largest learning rate for which {@link #ofStep} does the same operations as for {@code
+   * eta}.
+   */
+  public static double range(double eta) {
+    return InverseSquareRoot.range(eta);
+  }
+
   /** Intermediates: four n × n matrices. */
   public record Buffers(Matrices x, Matrices x2, Matrices t, Matrices d) {
     public static Buffers carve(Carver carver, int n) {

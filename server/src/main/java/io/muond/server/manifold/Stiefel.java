@@ -39,10 +39,9 @@ public final class Stiefel {
       MatrixSign.Buffers sign,
       PolarFactor.Buffers polar,
       Scalars scale) {
-    public static Buffers carve(
-        Carver carver, Compute compute, int count, int m, int n, boolean transposed) {
+    public static Buffers carve(Carver carver, int m, int n, boolean transposed) {
       PolarFactor.Buffers polar = PolarFactor.Buffers.carve(carver, n);
-      Scalars scale = compute.scalars(count);
+      Scalars scale = carver.scalars();
       Matrices x = carver.tall(m, n, transposed);
       Matrices next = carver.tall(m, n, transposed);
       return new Buffers(

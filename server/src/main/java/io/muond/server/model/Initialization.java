@@ -15,7 +15,7 @@ final class Initialization {
           seeds[matrix++] = Mix64.seed(seed, parameter.name(), i);
         }
       }
-      batch.program().initialize(seeds, memory.stepBuffers(b).weights(), workspace.memory());
+      batch.program().initialize(seeds, memory.stepBuffers(b).weights(), workspace.region());
     }
   }
 }

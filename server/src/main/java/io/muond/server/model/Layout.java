@@ -1,9 +1,11 @@
 package io.muond.server.model;
 
 import io.muond.server.manifold.ManifoldKind;
+import io.muond.server.optimizer.BatchProgram;
 import io.muond.server.optimizer.BatchSpec;
 import io.muond.server.optimizer.Optimizer;
 import io.muond.server.optimizer.Rule;
+import io.muond.server.optimizer.StepRunner;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -72,8 +74,13 @@ record Layout(List<ParameterSpec> parameters, List<Batch> batches, List<Place> p
     return batches.stream().filter(Batch::hasMomentum).mapToLong(b -> b.spec().floats()).sum();
   }
 
-  /** Elements of workspace that the largest batch needs. */
+  /** Elements of workspace that it needs. */
   long workspaceFloats() {
-    return batches.stream().mapToLong(b -> b.program().workspaceFloats()).max().orElse(0);
+    return StepRunner.workspaceFloats(programs());
+  }
+
+  /** The programs of its batches. */
+  List<BatchProgram> programs() {
+    return batches.stream().map(Batch::program).toList();
   }
 }

@@ -37,6 +37,7 @@ public final class Model {
   private final ReaderBoard readers;
   private final SerialQueue queue = new SerialQueue();
   private final StepDesk desk;
+  private final StepComputation computation;
   private final StepCommitter committer;
   private final ModelSaver saver;
   private WeightsUpload upload;
@@ -55,8 +56,7 @@ public final class Model {
     this.state = new ModelState(origin.ledger(), origin.workers(), origin.ready());
     this.readers = new ReaderBoard(platform.timer(), platform.settings().readerGrace());
     this.desk = new StepDesk(spec, state, memory, platform);
-    StepComputation computation =
-        new StepComputation(platform.optimizer(), platform.workspace(), layout, memory);
+    this.computation = new StepComputation(platform, layout, memory);
     this.saver = new ModelSaver(this, platform.store());
     this.committer = new StepCommitter(this, memory, computation);
   }
@@ -366,6 +366,7 @@ public final class Model {
   }
 
   private long free(Throwable failure) throws Exception {
+    computation.close();
     memory.close();
     platform.workspace().release(layout.workspaceFloats());
     if (failure instanceof Exception e) {

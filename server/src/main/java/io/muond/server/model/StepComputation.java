@@ -1,13 +1,10 @@
 package io.muond.server.model;
 
-import static java.util.Objects.requireNonNull;
-
 import io.muond.server.engine.Region;
-import io.muond.server.optimizer.BatchProgram.StepResult;
 import io.muond.server.optimizer.MatrixReport;
 import io.muond.server.optimizer.NotFiniteException;
-import io.muond.server.optimizer.Optimizer;
 import io.muond.server.optimizer.ReportDetail;
+import io.muond.server.optimizer.StepRunner;
 import io.muond.v1.ErrorReason;
 import io.muond.v1.ParameterReport;
 import java.util.ArrayList;
@@ -15,17 +12,17 @@ import java.util.List;
 import java.util.Map;
 
 /** Computes steps of one model, on the engine's thread, into its spare buffers. */
-final class StepComputation {
-  private final Optimizer optimizer;
+final class StepComputation implements AutoCloseable {
   private final Workspace workspace;
   private final Layout layout;
   private final ModelMemory memory;
+  private final StepRunner runner;
 
-  StepComputation(Optimizer optimizer, Workspace workspace, Layout layout, ModelMemory memory) {
-    this.optimizer = requireNonNull(optimizer, "optimizer is null");
-    this.workspace = requireNonNull(workspace, "workspace is null");
+  StepComputation(Platform platform, Layout layout, ModelMemory memory) {
+    this.workspace = platform.workspace();
     this.layout = layout;
     this.memory = memory;
+    runner = new StepRunner(platform.engine(), platform.optimizer(), layout.programs());
   }
 
   /**
@@ -38,51 +35,33 @@ final class StepComputation {
 
   /** Computes {@code step}. Committed weights and momentum stay as they are. */
   Outcome run(OpenStep step) {
+    List<StepRunner.Given> given = new ArrayList<>();
+    for (int b = 0; b < layout.batches().size(); b++) {
+      given.add(given(step, b));
+    }
+    double[] weights = step.parts().values().stream().mapToDouble(part -> part.weight).toArray();
+    StepRunner.Done done =
+        runner.run(given, weights, step.options().reportDetail(), workspace.memory());
     ParameterReport[] reports = new ParameterReport[layout.parameters().size()];
     double optimumSeconds = 0;
-    for (int b = 0; b < layout.batches().size(); b++) {
-      long started = System.nanoTime();
-      sum(step, b);
-      long summed = System.nanoTime();
-      StepResult result = step(step.options(), b);
-      double stepSeconds = (System.nanoTime() - summed) / 1e9;
-      if (step.options().reportDetail() == ReportDetail.OPTIMUM) {
-        optimumSeconds += Math.max(0, stepSeconds - result.seconds());
-      }
-      double seconds = result.seconds() + (summed - started) / 1e9;
-      report(step.options(), layout.batches().get(b), result, seconds, reports);
+    for (int b = 0; b < given.size(); b++) {
+      report(step.options(), layout.batches().get(b), done, b, reports);
+      optimumSeconds += done.optimumSeconds(b);
     }
     return new Outcome(List.of(reports), optimumSeconds);
   }
 
-  private void sum(OpenStep step, int batch) {
-    List<Region> regions = new ArrayList<>();
-    double[] weights = new double[step.parts().size()];
-    for (OpenStep.Part part : step.parts().values()) {
-      weights[regions.size()] = part.weight;
-      regions.add(memory.gradientSlot(batch, part.slot));
-    }
-    if (weights.length > 1 || weights[0] != 1) {
-      optimizer.sum(regions, weights);
-    }
-  }
-
-  private StepResult step(StepOptions options, int index) {
+  private StepRunner.Given given(OpenStep step, int index) {
     Batch batch = layout.batches().get(index);
-    double[] rates = new double[batch.spec().count()];
-    int matrix = 0;
+    List<Region> gradients =
+        step.parts().values().stream().map(part -> memory.gradientSlot(index, part.slot)).toList();
+    List<Double> rates = new ArrayList<>();
     for (ParameterSpec parameter : batch.members()) {
       for (int i = 0; i < parameter.matrices(); i++) {
-        rates[matrix++] = options.learningRate(parameter);
+        rates.add(step.options().learningRate(parameter));
       }
     }
-    try {
-      return batch
-          .program()
-          .step(memory.stepBuffers(index), rates, options.reportDetail(), workspace.memory());
-    } catch (NotFiniteException e) {
-      throw notFinite(batch, e);
-    }
+    return new StepRunner.Given(memory.stepBuffers(index), gradients, rates);
   }
 
   /** The refusal of what {@code batch} found not to be finite. */
@@ -94,15 +73,21 @@ final class StepComputation {
   private static void report(
       StepOptions options,
       Batch batch,
-      StepResult result,
-      double seconds,
+      StepRunner.Done done,
+      int index,
       ParameterReport[] reports) {
+    List<MatrixReport> all;
+    try {
+      all = done.reports(index);
+    } catch (NotFiniteException e) {
+      throw notFinite(batch, e);
+    }
     int first = 0;
     for (ParameterSpec parameter : batch.members()) {
-      List<MatrixReport> matrices = result.matrices().subList(first, first + parameter.matrices());
+      List<MatrixReport> matrices = all.subList(first, first + parameter.matrices());
       reports[parameter.index()] =
           merge(parameter, matrices, options.reportDetail())
-              .setSeconds(seconds)
+              .setSeconds(done.seconds(index))
               .setLearningRate(options.learningRate(parameter))
               .build();
       first += parameter.matrices();
@@ -158,5 +143,10 @@ final class StepComputation {
               + " (expected: finite numbers; the gradients are too large for its solver)",
           Map.of("parameter", parameter.name()));
     }
+  }
+
+  @Override
+  public void close() {
+    runner.close();
   }
 }

@@ -2,7 +2,6 @@ package io.muond.server.model;
 
 import io.muond.server.engine.ElementType;
 import io.muond.server.engine.Engine;
-import io.muond.server.engine.Memory;
 import io.muond.server.engine.Region;
 import io.muond.server.optimizer.NotFiniteException;
 import io.muond.v1.TensorChunk;
@@ -59,7 +58,7 @@ public final class WeightsUpload implements AutoCloseable {
 
   private List<WrittenParameter> project() {
     ModelMemory memory = model.memory();
-    Memory workspace = model.platform().workspace().memory();
+    Region workspace = model.platform().workspace().region();
     WrittenParameter[] written = new WrittenParameter[model.spec().parameters().size()];
     for (int b = 0; b < model.layout().batches().size(); b++) {
       Batch batch = model.layout().batches().get(b);

@@ -4,6 +4,7 @@ import io.muond.server.engine.DeviceInfo;
 import io.muond.server.engine.Engine;
 import io.muond.server.engine.Memory;
 import io.muond.server.engine.OutOfDeviceMemoryException;
+import io.muond.server.engine.Region;
 import java.util.TreeMap;
 
 /**
@@ -22,6 +23,11 @@ final class Workspace implements AutoCloseable {
   /** As large as the largest demand; null while there is none. */
   Memory memory() {
     return memory;
+  }
+
+  /** All of it; there is some. */
+  Region region() {
+    return new Region(memory, 0, memory.floats());
   }
 
   private long floats() {

@@ -33,7 +33,7 @@ final class AdmmDirection extends StiefelDirection {
 
   @Override
   public Buffers carve(Carver carver) {
-    Scalars scale = compute.scalars(shape.count());
+    Scalars scale = carver.scalars();
     Matrices s = carver.matrices(n, n);
     Matrices p = carver.matrices(n, n);
     Solve solve =

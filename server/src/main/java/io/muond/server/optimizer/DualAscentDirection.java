@@ -39,7 +39,7 @@ final class DualAscentDirection extends StiefelDirection {
     Matrices h = carver.matrices(n, n);
     Matrices s = carver.matrices(n, n);
     Matrices p = carver.matrices(n, n);
-    Scalars scale = compute.scalars(1);
+    Scalars scale = carver.scalars(1);
     return (u, g, a, effort) -> {
       for (int i = 0; i < u.count(); i++) {
         // One matrix at a time: each stops by itself.

@@ -47,7 +47,7 @@ final class ExactDirection extends StiefelDirection {
             carver.matrices(order, order),
             carver.matrices(order, order),
             carver.matrices(order, order),
-            compute.scalars(shape.count()));
+            carver.scalars());
     if (m == n) {
       return (u, g, a, effort) -> effort.took(square(u, g, a, x, sign, effort.each()));
     }

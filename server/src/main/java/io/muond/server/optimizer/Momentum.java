@@ -8,23 +8,30 @@ final class Momentum {
   private Momentum() {}
 
   /**
-   * gradient ← M' = βM + G, and taken ← what the step takes for G: the gradient without momentum,
-   * M' with it, G + βM' = (1 + β)M' − βM with Nesterov's.
+   * gradient ← M' = βM + G.
    *
    * @param momentum M, or null
+   * @param spare takes the look-ahead, if there is one
+   * @return what the step takes for G: the gradient without momentum, M' with it, G + βM' with
+   *     Nesterov's
    */
-  static void apply(
-      Compute compute, Rule rule, Matrices gradient, Matrices momentum, Matrices taken) {
+  static Matrices apply(
+      Compute compute, Rule rule, Matrices gradient, Matrices momentum, Matrices spare) {
     if (momentum == null) {
-      compute.copy(gradient, taken);
-      return;
+      return gradient;
     }
-    compute.combine(rule.momentum(), momentum, 1, gradient);
-    if (rule.nesterov()) {
-      compute.copy(momentum, taken);
-      compute.combine(1 + rule.momentum(), gradient, -rule.momentum(), taken);
-    } else {
-      compute.copy(gradient, taken);
+    compute.momentum(rule.momentum(), rule.nesterov(), momentum, gradient, spare);
+    return rule.nesterov() ? spare : gradient;
+  }
+
+  /** What {@link #apply} returned, made again of M and the M' that it left. */
+  static Matrices again(
+      Compute compute, Rule rule, Matrices gradient, Matrices momentum, Matrices spare) {
+    if (momentum == null || !rule.nesterov()) {
+      return gradient;
     }
+    compute.copy(momentum, spare);
+    compute.combine(1 + rule.momentum(), gradient, -rule.momentum(), spare);
+    return spare;
   }
 }

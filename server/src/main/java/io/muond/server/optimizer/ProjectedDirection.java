@@ -38,7 +38,7 @@ final class ProjectedDirection extends StiefelDirection {
     Matrices p = carver.matrices(n, n);
     Matrices v = carver.matrices(n, 1);
     Matrices w = carver.matrices(n, 1);
-    Scalars scale = compute.scalars(shape.count());
+    Scalars scale = carver.scalars();
     MatrixSign.Buffers sign = new MatrixSign.Buffers(next, s, p, scale);
     return (u, g, a, effort) -> {
       Flops flops = effort.each();

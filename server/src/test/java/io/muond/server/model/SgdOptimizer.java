@@ -2,15 +2,18 @@ package io.muond.server.model;
 
 import io.muond.server.engine.ElementType;
 import io.muond.server.engine.Engine;
-import io.muond.server.engine.Memory;
 import io.muond.server.engine.Region;
+import io.muond.server.engine.Stopwatch;
 import io.muond.server.optimizer.BatchProgram;
 import io.muond.server.optimizer.BatchSpec;
+import io.muond.server.optimizer.BatchStep;
+import io.muond.server.optimizer.Effort;
 import io.muond.server.optimizer.MatrixReport;
 import io.muond.server.optimizer.NotFiniteException;
 import io.muond.server.optimizer.Optimizer;
 import io.muond.server.optimizer.ReportDetail;
 import io.muond.server.optimizer.StepBuffers;
+import io.muond.server.optimizer.StepInput;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Collections;
@@ -91,7 +94,12 @@ public final class SgdOptimizer implements Optimizer {
     }
 
     @Override
-    public void initialize(long[] seeds, Region weights, Memory workspace) {
+    public int reportNumbers(ReportDetail detail) {
+      return 0;
+    }
+
+    @Override
+    public void initialize(long[] seeds, Region weights, Region workspace) {
       float[] values = new float[(int) spec.floats()];
       for (int i = 0; i < values.length; i++) {
         values[i] = (float) (seeds[(int) (i / spec.matrixFloats())] % 1000) / 1000 + i;
@@ -100,17 +108,37 @@ public final class SgdOptimizer implements Optimizer {
     }
 
     @Override
-    public double[] project(Region from, Region to, Memory workspace) {
+    public double[] project(Region from, Region to, Region workspace) {
       put(to, get(from));
       return new double[spec.count()];
     }
 
     @Override
-    public StepResult step(
-        StepBuffers buffers, double[] rates, ReportDetail detail, Memory workspace) {
+    public BatchStep step(StepInput input) {
+      return new Step(spec, input);
+    }
+  }
+
+  private final class Step implements BatchStep {
+    private final BatchSpec spec;
+    private final StepInput input;
+
+    private Step(BatchSpec spec, StepInput input) {
+      this.spec = spec;
+      this.input = input;
+    }
+
+    @Override
+    public Object recipe() {
+      return null;
+    }
+
+    @Override
+    public Effort enqueue(Stopwatch watch) {
       begun.countDown();
       permits.acquireUninterruptibly();
       permits.release();
+      StepBuffers buffers = input.buffers();
       float[] w = get(buffers.weights());
       float[] g = get(buffers.gradient());
       if (buffers.momentum() != null) {
@@ -120,11 +148,7 @@ public final class SgdOptimizer implements Optimizer {
         }
       }
       for (int i = 0; i < w.length; i++) {
-        if (!Float.isFinite(g[i])) {
-          int matrix = (int) (i / spec.matrixFloats());
-          throw new NotFiniteException(matrix, i % spec.matrixFloats(), g[i]);
-        }
-        w[i] -= (float) rates[(int) (i / spec.matrixFloats())] * g[i];
+        w[i] -= rate(i) * g[i];
       }
       put(buffers.next(), w);
       put(buffers.gradient(), g);
@@ -133,8 +157,24 @@ public final class SgdOptimizer implements Optimizer {
         failure = null;
         throw planned;
       }
+      return new Effort(spec.count());
+    }
+
+    private float rate(int element) {
+      return input.learningRates().get((int) (element / spec.matrixFloats())).floatValue();
+    }
+
+    @Override
+    public List<MatrixReport> reports(Effort effort, double[] numbers) {
+      float[] g = get(input.buffers().gradient());
+      for (int i = 0; i < g.length; i++) {
+        if (!Float.isFinite(g[i])) {
+          int matrix = (int) (i / spec.matrixFloats());
+          throw new NotFiniteException(matrix, i % spec.matrixFloats(), g[i]);
+        }
+      }
       MatrixReport report = new MatrixReport(1, Double.NaN, Double.NaN, 0, 0, 1, 0, 0);
-      return new StepResult(0, Collections.nCopies(spec.count(), report));
+      return Collections.nCopies(spec.count(), report);
     }
   }
 }

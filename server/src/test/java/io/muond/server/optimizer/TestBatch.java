@@ -16,6 +16,7 @@ import java.util.SplittableRandom;
 final class TestBatch implements AutoCloseable {
   private final Engine engine;
   private final BatchProgram program;
+  private final StepRunner runner;
   private final Memory memory;
   private final Memory workspace;
   private Region weights;
@@ -25,10 +26,12 @@ final class TestBatch implements AutoCloseable {
 
   TestBatch(Engine engine, BatchSpec spec) {
     this.engine = engine;
-    program = new MuonOptimizer(engine).program(spec);
+    Optimizer optimizer = new MuonOptimizer(engine);
+    program = optimizer.program(spec);
+    runner = new StepRunner(engine, optimizer, List.of(program));
     long n = spec.floats();
     memory = engine.allocate("test batch", 4 * n);
-    workspace = engine.allocate("test workspace", program.workspaceFloats());
+    workspace = engine.allocate("test workspace", StepRunner.workspaceFloats(List.of(program)));
     weights = new Region(memory, 0, n);
     next = new Region(memory, n, n);
     gradient = new Region(memory, 2 * n, n);
@@ -46,7 +49,7 @@ final class TestBatch implements AutoCloseable {
 
   TestBatch initialize(long seed) {
     SplittableRandom seeds = new SplittableRandom(seed);
-    program.initialize(seeds.longs(program.spec().count()).toArray(), weights, workspace);
+    program.initialize(seeds.longs(program.spec().count()).toArray(), weights, all(workspace));
     return this;
   }
 
@@ -61,7 +64,7 @@ final class TestBatch implements AutoCloseable {
 
   double[] project(float[] values) {
     write(gradient, values);
-    return program.project(gradient, weights, workspace);
+    return program.project(gradient, weights, all(workspace));
   }
 
   /** One step, committed. */
@@ -74,15 +77,14 @@ final class TestBatch implements AutoCloseable {
   List<MatrixReport> step(float[] g, double[] learningRates, ReportDetail detail) {
     write(gradient, g);
     // What the workspace holds must not matter.
-    write(new Region(workspace, 0, workspace.floats()), nans(workspace.floats()));
+    write(all(workspace), nans(workspace.floats()));
+    StepRunner.Given given =
+        new StepRunner.Given(
+            new StepBuffers(weights, next, gradient, momentum),
+            List.of(gradient),
+            Arrays.stream(learningRates).boxed().toList());
     List<MatrixReport> reports =
-        program
-            .step(
-                new StepBuffers(weights, next, gradient, momentum),
-                learningRates,
-                detail,
-                workspace)
-            .matrices();
+        runner.run(List.of(given), new double[] {1}, detail, workspace).reports(0);
     Region old = weights;
     weights = next;
     next = old;
@@ -92,6 +94,10 @@ final class TestBatch implements AutoCloseable {
       gradient = oldMomentum;
     }
     return reports;
+  }
+
+  private static Region all(Memory memory) {
+    return new Region(memory, 0, memory.floats());
   }
 
   private static float[] nans(long floats) {
@@ -139,6 +145,7 @@ final class TestBatch implements AutoCloseable {
 
   @Override
   public void close() {
+    runner.close();
     memory.close();
     workspace.close();
   }

@@ -27,6 +27,10 @@ final class Cholesky {
       CpuCompute.memory(x).get(at(x, i), diagonal, i, 1);
       largest = Math.max(largest, diagonal[i]);
     }
+    if (!Float.isFinite(largest)) {
+      // Whoever asked finds numbers that are not finite at the end of the step.
+      return;
+    }
     double shift = relative * largest + absolute;
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
       float[] shifted = new float[n];

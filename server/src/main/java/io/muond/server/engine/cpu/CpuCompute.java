@@ -28,17 +28,24 @@ final class CpuCompute implements Compute {
   }
 
   @Override
-  public Scalars scalars(int count) {
-    return new CpuScalars(count);
+  public double[] read(Scalars scalars) {
+    CpuMemory memory = (CpuMemory) scalars.memory();
+    double[] values = new double[scalars.count()];
+    for (int k = 0; k < values.length; k++) {
+      values[k] = memory.getDouble(scalars.offset() + (long) Scalars.FLOATS * k);
+    }
+    return values;
   }
 
   @Override
-  public double[] read(Scalars scalars) {
-    return CpuScalars.of(scalars).clone();
-  }
-
-  private static void set(Scalars to, double[] values) {
-    System.arraycopy(values, 0, CpuScalars.of(to), 0, values.length);
+  public void write(double[] values, Scalars s) {
+    if (values.length != s.count()) {
+      throw new IllegalArgumentException(values.length + " values for " + s.count() + " numbers");
+    }
+    CpuMemory memory = (CpuMemory) s.memory();
+    for (int k = 0; k < values.length; k++) {
+      memory.putDouble(s.offset() + (long) Scalars.FLOATS * k, values[k]);
+    }
   }
 
   @Override
@@ -52,8 +59,22 @@ final class CpuCompute implements Compute {
   }
 
   @Override
-  public void combineEach(double[] alpha, Matrices x, double beta, Matrices y) {
-    elementwise.update(x, y, beta != 0, (k, xs, ys, n) -> combine(alpha[k], xs, beta, ys, n));
+  public void combineEach(double alpha, Scalars s, Matrices x, double beta, Matrices y) {
+    combineEach(alpha, read(s), x, beta, y);
+  }
+
+  private void combineEach(double alpha, double[] factors, Matrices x, double beta, Matrices y) {
+    elementwise.update(
+        x, y, beta != 0, (k, xs, ys, n) -> combine(alpha * factors[k], xs, beta, ys, n));
+  }
+
+  @Override
+  public void momentum(double beta, boolean nesterov, Matrices m, Matrices g, Matrices taken) {
+    combine(beta, m, 1, g);
+    if (nesterov) {
+      copy(m, taken);
+      combine(1 + beta, g, -beta, taken);
+    }
   }
 
   private static void combine(double alpha, float[] x, double beta, float[] y, int n) {
@@ -72,7 +93,7 @@ final class CpuCompute implements Compute {
 
   @Override
   public void divide(Matrices x, Scalars s, Matrices y) {
-    double[] by = CpuScalars.of(s);
+    double[] by = read(s);
     elementwise.update(
         x,
         y,
@@ -88,7 +109,7 @@ final class CpuCompute implements Compute {
 
   @Override
   public void copyWhereZero(Scalars s, Matrices x, Matrices y) {
-    double[] values = CpuScalars.of(s);
+    double[] values = read(s);
     for (int k = 0; k < values.length; k++) {
       if (values[k] == 0) {
         copy(x.matrix(k), y.matrix(k));
@@ -98,31 +119,29 @@ final class CpuCompute implements Compute {
 
   @Override
   public void maxAbs(Matrices x, Scalars s) {
-    set(s, elementwise.reduce(x, x, (xs, ys, n) -> Elementwise.maxAbs(xs, n), Elementwise::larger));
+    write(
+        elementwise.reduce(x, x, (xs, ys, n) -> Elementwise.maxAbs(xs, n), Elementwise::larger), s);
   }
 
   @Override
   public void frobenius(Matrices x, Scalars s) {
-    dot(x, x, s);
-    squareRoots(s);
+    write(squareRoots(elementwise.reduce(x, x, Elementwise::sumOfProducts, Double::sum)), s);
   }
 
   @Override
   public void distance(Matrices x, Matrices y, Scalars s) {
-    set(s, elementwise.reduce(x, y, Elementwise::sumOfSquaredDifferences, Double::sum));
-    squareRoots(s);
+    write(
+        squareRoots(elementwise.reduce(x, y, Elementwise::sumOfSquaredDifferences, Double::sum)),
+        s);
   }
 
-  private static void squareRoots(Scalars s) {
-    double[] values = CpuScalars.of(s);
-    for (int k = 0; k < values.length; k++) {
-      values[k] = Math.sqrt(values[k]);
-    }
+  private static double[] squareRoots(double[] values) {
+    return Arrays.stream(values).map(Math::sqrt).toArray();
   }
 
   @Override
   public void dot(Matrices x, Matrices y, Scalars s) {
-    set(s, elementwise.reduce(x, y, Elementwise::sumOfProducts, Double::sum));
+    write(elementwise.reduce(x, y, Elementwise::sumOfProducts, Double::sum), s);
   }
 
   @Override
@@ -205,7 +224,7 @@ final class CpuCompute implements Compute {
   @Override
   public void scaledPolynomial(
       double a, double b, double c, Scalars f, Matrices s, Matrices s2, Matrices p) {
-    double[] norms = CpuScalars.of(f);
+    double[] norms = read(f);
     if (p.offset() != s2.offset() || p.memory() != s2.memory()) {
       copy(s2, p);
     }
@@ -262,16 +281,13 @@ final class CpuCompute implements Compute {
     for (int k = 0; k < along.length; k++) {
       along[k] = squares[k] == 0 ? 0 : along[k] / squares[k];
     }
-    set(s, along);
+    write(along, s);
   }
 
   @Override
   public void capBySquareRoot(Scalars s, Matrices y) {
-    double[] factors = new double[y.count()];
-    for (int k = 0; k < factors.length; k++) {
-      factors[k] = 1 / Math.max(1, Math.sqrt(CpuScalars.of(s)[k]));
-    }
-    combineEach(factors, y, 0, y);
+    double[] factors = Arrays.stream(read(s)).map(x -> 1 / Math.max(1, Math.sqrt(x))).toArray();
+    combineEach(1, factors, y, 0, y);
   }
 
   @Override
@@ -309,7 +325,7 @@ final class CpuCompute implements Compute {
 
   @Override
   public void rowDirections(Matrices w, Matrices g, Matrices a, Scalars objective) {
-    set(objective, rows.directions(w, g, a));
+    write(rows.directions(w, g, a), objective);
   }
 
   @Override
@@ -318,13 +334,17 @@ final class CpuCompute implements Compute {
   }
 
   @Override
-  public void moveRows(double radius, double[] eta, Matrices w, Matrices a, Matrices y) {
-    rows.move(radius, eta, w, a, y);
+  public void moveRows(double radius, Scalars eta, Matrices w, Matrices a, Matrices y) {
+    rows.move(radius, read(eta), w, a, y);
   }
 
   @Override
   public void rowResiduals(
       double radius, Matrices w, Matrices a, Matrices y, Scalars tangency, Scalars orthogonality) {
-    rows.residuals(radius, w, a, y, CpuScalars.of(tangency), CpuScalars.of(orthogonality));
+    double[] inner = new double[w.count()];
+    double[] excess = new double[w.count()];
+    rows.residuals(radius, w, a, y, inner, excess);
+    write(inner, tangency);
+    write(excess, orthogonality);
   }
 }

@@ -11,6 +11,7 @@ import io.muond.server.engine.Matrices;
 import io.muond.server.engine.Memory;
 import io.muond.server.engine.OutOfDeviceMemoryException;
 import io.muond.server.engine.Precision;
+import io.muond.server.engine.Recorder;
 import io.muond.server.engine.Region;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -115,6 +116,11 @@ public final class CpuEngine implements Engine {
   @Override
   public Compute compute() {
     return compute;
+  }
+
+  @Override
+  public Recorder recorder() {
+    return new CpuRecorder();
   }
 
   @Override

@@ -3,6 +3,7 @@ package io.muond.server.engine.cpu;
 import static java.util.Objects.requireNonNull;
 
 import io.muond.server.engine.Memory;
+import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.util.concurrent.locks.Lock;
@@ -35,25 +36,30 @@ final class CpuMemory implements Memory {
   /** Null once closed. */
   private volatile FloatBuffer[] slabs;
 
+  /** The same memory as bytes, for numbers of another type. */
+  private final ByteBuffer[] bytes;
+
   CpuMemory(String owner, long floats, Runnable onClose) {
     this.owner = requireNonNull(owner, "owner is null");
     this.floats = floats;
     this.onClose = onClose;
-    long bytes = Math.addExact(Math.multiplyExact(floats, Float.BYTES), ALIGNMENT);
-    block = Pointer.calloc(bytes, 1);
+    long size = Math.addExact(Math.multiplyExact(floats, Float.BYTES), ALIGNMENT);
+    block = Pointer.calloc(size, 1);
     if (block == null || block.isNull()) {
-      throw new OutOfMemoryError("the operating system refuses " + bytes + " bytes");
+      throw new OutOfMemoryError("the operating system refuses " + size + " bytes");
     }
     long address = block.address();
     long skip = (ALIGNMENT - address % ALIGNMENT) % ALIGNMENT;
     base = new FloatPointer(new Address(address + skip));
     FloatBuffer[] made = new FloatBuffer[(int) ((floats + SLAB - 1) >>> SLAB_SHIFT)];
+    bytes = new ByteBuffer[made.length];
     for (int i = 0; i < made.length; i++) {
       long from = i * SLAB;
       // By address, not by position: a buffer's position and limit are cut off at 2 GiB.
       FloatPointer slab = new FloatPointer(new Address(address + skip + from * Float.BYTES));
       slab.limit(Math.min(SLAB, floats - from));
-      made[i] = slab.asByteBuffer().order(ByteOrder.nativeOrder()).asFloatBuffer();
+      bytes[i] = slab.asByteBuffer().order(ByteOrder.nativeOrder());
+      made[i] = bytes[i].asFloatBuffer();
     }
     slabs = made;
   }
@@ -130,6 +136,18 @@ final class CpuMemory implements Memory {
       to[(int) (element >>> SLAB_SHIFT)].put(inSlab, from, at + done, part);
       done += part;
     }
+  }
+
+  /** The float64 number in two elements; {@code index} is even. */
+  double getDouble(long index) {
+    open();
+    return bytes[(int) (index >>> SLAB_SHIFT)].getDouble((int) (index & (SLAB - 1)) * Float.BYTES);
+  }
+
+  /** As {@link #getDouble}. */
+  void putDouble(long index, double value) {
+    open();
+    bytes[(int) (index >>> SLAB_SHIFT)].putDouble((int) (index & (SLAB - 1)) * Float.BYTES, value);
   }
 
   @Override

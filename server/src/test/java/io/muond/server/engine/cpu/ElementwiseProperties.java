@@ -59,11 +59,33 @@ class ElementwiseProperties {
       test.compute().combine(0.1, a, beta, b);
       assertThat(test.get(b)).isEqualTo(combined(shape, new double[3], 0.1, x, beta, y));
       Matrices c = make(test, layout, shape, withBeta ? y : null);
-      double[] each = Arrays.copyOf(alpha, shape.count());
-      test.compute().combineEach(each, a, beta, c);
+      double[] each = Arrays.stream(alpha).limit(shape.count()).map(factor -> 2 * factor).toArray();
+      test.compute().combineEach(0.5, test.scalars(each), a, beta, c);
       assertThat(test.get(c)).isEqualTo(combined(shape, alpha, 0, x, beta, y));
       test.compute().combine(-4, a, 0, a);
       assertThat(test.get(a)).isEqualTo(combined(shape, new double[3], -4, x, 0, y));
+    }
+  }
+
+  @Property(tries = 15)
+  void momentum(@ForAll("shapes") Shape shape, @ForAll Layout layout, @ForAll boolean nesterov) {
+    float beta = 0.75f;
+    float[] g = TestMatrices.random(shape.floats(), 3);
+    float[] m = TestMatrices.random(shape.floats(), 4);
+    try (TestMatrices test = new TestMatrices(2)) {
+      Matrices gradient = make(test, layout, shape, g);
+      Matrices old = make(test, layout, shape, m);
+      Matrices taken = nesterov ? make(test, layout, shape, null) : null;
+      test.compute().momentum(beta, nesterov, old, gradient, taken);
+      float[] sum = test.get(gradient);
+      float[] ahead = nesterov ? test.get(taken) : sum;
+      for (int i = 0; i < g.length; i++) {
+        double expected = (double) beta * m[i] + g[i];
+        assertThat((double) sum[i]).isCloseTo(expected, within(1e-7));
+        double look = nesterov ? g[i] + beta * expected : expected;
+        assertThat((double) ahead[i]).isCloseTo(look, within(4e-7));
+      }
+      assertThat(test.get(old)).isEqualTo(m);
     }
   }
 
@@ -116,8 +138,7 @@ class ElementwiseProperties {
     try (TestMatrices test = new TestMatrices(3)) {
       Matrices a = make(test, layout, shape, x);
       Matrices b = make(test, layout, shape, null);
-      Scalars s = test.compute().scalars(shape.count());
-      System.arraycopy(divisors, 0, CpuScalars.of(s), 0, shape.count());
+      Scalars s = test.scalars(Arrays.copyOf(divisors, shape.count()));
       test.compute().divide(a, s, b);
       float[] quotients = test.get(b);
       for (int i = 0; i < x.length; i++) {
@@ -140,10 +161,9 @@ class ElementwiseProperties {
     float[] y = TestMatrices.random(shape.floats(), 7);
     int n = shape.rows() * shape.cols();
     try (TestMatrices test = new TestMatrices(3)) {
-      Compute compute = test.compute();
       Matrices a = make(test, layout, shape, x);
       Matrices b = make(test, layout, shape, y);
-      double[][] found = reductions(compute, a, b);
+      double[][] found = reductions(test, a, b);
       for (int k = 0; k < shape.count(); k++) {
         double largest = 0;
         double square = 0;
@@ -163,8 +183,9 @@ class ElementwiseProperties {
     }
   }
 
-  private static double[][] reductions(Compute compute, Matrices a, Matrices b) {
-    Scalars s = compute.scalars(a.count());
+  private static double[][] reductions(TestMatrices test, Matrices a, Matrices b) {
+    Compute compute = test.compute();
+    Scalars s = test.scalars(a.count());
     List<double[]> found = new ArrayList<>();
     compute.maxAbs(a, s);
     found.add(compute.read(s));
@@ -186,7 +207,7 @@ class ElementwiseProperties {
       float[] x = TestMatrices.random(shape.floats(), 8);
       x[at] = bad;
       try (TestMatrices test = new TestMatrices(2)) {
-        Scalars s = test.compute().scalars(shape.count());
+        Scalars s = test.scalars(shape.count());
         test.compute().maxAbs(make(test, Layout.BLOCK, shape, x), s);
         double[] largest = test.compute().read(s);
         for (int k = 0; k < largest.length; k++) {
@@ -218,7 +239,7 @@ class ElementwiseProperties {
       }
       assertThat(test.get(to)).isEqualTo(halves);
       test.set(a, x);
-      Scalars s = test.compute().scalars(2);
+      Scalars s = test.scalars(2);
       test.compute().frobeniusOfSymmetricPart(a, s);
       for (int k = 0; k < 2; k++) {
         double square = 0;
@@ -267,8 +288,7 @@ class ElementwiseProperties {
     float[] s2 = Naive.symmetric(3, n, TestMatrices.random(3 * n * n, 13));
     double[] norms = {16, 0, 1e-3};
     try (TestMatrices test = new TestMatrices(3)) {
-      Scalars f = test.compute().scalars(3);
-      System.arraycopy(norms, 0, CpuScalars.of(f), 0, 3);
+      Scalars f = test.scalars(norms);
       Matrices x = test.make(layout, 3, n, n, s);
       Matrices x2 = test.make(layout, 3, n, n, s2);
       Matrices p = inPlace ? x2 : test.make(layout, 3, n, n);
@@ -297,7 +317,7 @@ class ElementwiseProperties {
       Matrices a = test.make(layout, 3, n, n, h);
       Matrices v = test.make(Layout.PACKED, 3, n, 1);
       Matrices w = test.make(Layout.PACKED, 3, n, 1);
-      Scalars s = test.compute().scalars(3);
+      Scalars s = test.scalars(3);
       test.compute().largestEigenvalue(a, v, w, 200, s);
       double[] found = test.compute().read(s);
       for (int k = 0; k < 2; k++) {
@@ -318,8 +338,7 @@ class ElementwiseProperties {
     double[] squares = {4, 0.5, 0};
     double[] factors = {0.5, 1, 1};
     try (TestMatrices test = new TestMatrices(2)) {
-      Scalars s = test.compute().scalars(shape.count());
-      System.arraycopy(squares, 0, CpuScalars.of(s), 0, shape.count());
+      Scalars s = test.scalars(Arrays.copyOf(squares, shape.count()));
       Matrices y = make(test, Layout.BLOCK, shape, x);
       test.compute().capBySquareRoot(s, y);
       assertThat(test.get(y)).isEqualTo(combined(shape, factors, 0, x, 0, x));
@@ -344,14 +363,14 @@ class ElementwiseProperties {
       for (Layout layout : new Layout[] {Layout.PACKED, Layout.TRANSPOSED_BLOCK}) {
         Matrices x = make(test, layout, shape, TestMatrices.random(shape.floats(), 16));
         Matrices y = make(test, layout, shape, TestMatrices.random(shape.floats(), 17));
-        for (double[] reduced : reductions(compute, x, y)) {
+        for (double[] reduced : reductions(test, x, y)) {
           // As floats they would lose bits: two halves of each double.
           results.add(Naive.floats(reduced));
           results.add(Naive.floats(Arrays.stream(reduced).map(d -> d - (float) d).toArray()));
         }
         compute.combine(0.7, x, -1.3, y);
         results.add(test.get(y));
-        Scalars s = compute.scalars(2);
+        Scalars s = test.scalars(2);
         compute.frobenius(x, s);
         compute.divide(x, s, y);
         results.add(test.get(y));
@@ -365,7 +384,7 @@ class ElementwiseProperties {
         compute.rowDirections(y, x, a, s);
         results.add(Naive.floats(compute.read(s)));
         results.add(test.get(a));
-        compute.moveRows(2, new double[] {0.1, 0.2}, y, a, x);
+        compute.moveRows(2, test.scalars(0.1, 0.2), y, a, x);
         results.add(test.get(x));
       }
     }

@@ -104,7 +104,7 @@ class RowsProperties {
       float[] points = points(test, shape, radius, w);
       Matrices gradient = test.make(layout(block), COUNT, shape.rows(), shape.cols(), g);
       Matrices a = test.make(layout(!block), COUNT, shape.rows(), shape.cols());
-      Scalars objective = test.compute().scalars(COUNT);
+      Scalars objective = test.scalars(COUNT);
       test.compute().rowDirections(w, gradient, a, objective);
       float[] direction = test.get(a);
       double[] sums = new double[COUNT];
@@ -161,7 +161,7 @@ class RowsProperties {
       Matrices often =
           test.make(
               Layout.PACKED, COUNT, shape.rows(), shape.cols(), scaled(g, Math.scalb(1.0, power)));
-      Scalars s = test.compute().scalars(COUNT);
+      Scalars s = test.scalars(COUNT);
       test.compute().rowDirections(w, once, once, s);
       test.compute().rowDirections(w, often, often, s);
       assertThat(test.get(often)).isEqualTo(test.get(once));
@@ -180,7 +180,7 @@ class RowsProperties {
       }
       Matrices a = test.make(Layout.BLOCK, COUNT, shape.rows(), shape.cols());
       Matrices y = test.make(Layout.BLOCK, COUNT, shape.rows(), shape.cols());
-      Scalars objective = test.compute().scalars(COUNT);
+      Scalars objective = test.scalars(COUNT);
       Matrices gradient = test.make(Layout.PACKED, COUNT, shape.rows(), shape.cols(), g);
       test.compute().rowDirections(w, gradient, a, objective);
       for (float element : test.get(a)) {
@@ -188,7 +188,7 @@ class RowsProperties {
         assertThat(element == 0).isTrue();
       }
       assertThat(test.compute().read(objective)).containsOnly(0);
-      test.compute().moveRows(1.5, new double[] {0.1, 0.2}, w, a, y);
+      test.compute().moveRows(1.5, test.scalars(0.1, 0.2), w, a, y);
       assertThat(test.get(y)).isEqualTo(points);
     }
   }
@@ -203,8 +203,8 @@ class RowsProperties {
       float[] points = points(test, shape, radius, w);
       Matrices direction = test.make(Layout.PACKED, COUNT, shape.rows(), shape.cols(), a);
       Matrices next = test.make(Layout.BLOCK, COUNT, shape.rows(), shape.cols(), y);
-      Scalars tangency = test.compute().scalars(COUNT);
-      Scalars orthogonality = test.compute().scalars(COUNT);
+      Scalars tangency = test.scalars(COUNT);
+      Scalars orthogonality = test.scalars(COUNT);
       test.compute().rowResiduals(radius, w, direction, next, tangency, orthogonality);
       for (int k = 0; k < COUNT; k++) {
         double square = 0;

@@ -4,6 +4,7 @@ import io.muond.server.engine.Compute;
 import io.muond.server.engine.ElementType;
 import io.muond.server.engine.Matrices;
 import io.muond.server.engine.Memory;
+import io.muond.server.engine.Scalars;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -61,6 +62,20 @@ final class TestMatrices implements AutoCloseable {
     Matrices x = make(layout, count, rows, cols);
     set(x, values);
     return x;
+  }
+
+  /** Room for so many numbers. */
+  Scalars scalars(int count) {
+    Memory memory = engine.allocate("test numbers", (long) Scalars.FLOATS * count);
+    memories.add(memory);
+    return new Scalars(memory, 0, count);
+  }
+
+  /** These numbers. */
+  Scalars scalars(double... values) {
+    Scalars s = scalars(values.length);
+    compute().write(values, s);
+    return s;
   }
 
   private static float[] fill(int n) {

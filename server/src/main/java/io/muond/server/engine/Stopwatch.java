@@ -1,0 +1,17 @@
+package io.muond.server.engine;
+
+/**
+ * Measures how long the device works on the operations between start and stop. Both are operations
+ * themselves: recorded and replayed.
+ */
+public interface Stopwatch {
+  void start();
+
+  void stop();
+
+  /**
+   * The seconds between start and stop, summed if there were several pairs since the sequence
+   * began. To be called when the results of the sequence have been read.
+   */
+  double seconds();
+}

@@ -1,0 +1,202 @@
+package io.muond.server.optimizer;
+
+import io.muond.server.engine.Engine;
+import io.muond.server.engine.Memory;
+import io.muond.server.engine.Recorder;
+import io.muond.server.engine.Region;
+import io.muond.server.engine.Scalars;
+import io.muond.server.engine.Stopwatch;
+import io.muond.server.linalg.Carver;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * Runs the steps of all batches of a model as one sequence of operations: the learning rates go to
+ * the device before it, every number of the reports comes back in one piece after it. The engine
+ * may record the sequence and replay it.
+ */
+public final class StepRunner implements AutoCloseable {
+  private final Engine engine;
+  private final Optimizer optimizer;
+  private final List<BatchProgram> programs;
+  private final Recorder recorder;
+
+  public StepRunner(Engine engine, Optimizer optimizer, List<BatchProgram> programs) {
+    this.engine = engine;
+    this.optimizer = optimizer;
+    this.programs = List.copyOf(programs);
+    recorder = engine.recorder();
+  }
+
+  /** Elements of workspace that the steps of these programs, or any other method of them, need. */
+  public static long workspaceFloats(List<BatchProgram> programs) {
+    long numbers = 0;
+    long largest = 0;
+    for (BatchProgram program : programs) {
+      long reported = program.reportNumbers(ReportDetail.OPTIMUM);
+      numbers = Math.addExact(numbers, program.spec().count() + reported);
+      largest = Math.max(largest, program.workspaceFloats());
+    }
+    long exchanged = Math.multiplyExact(Scalars.FLOATS, numbers);
+    return Math.addExact(Carver.aligned(exchanged), largest);
+  }
+
+  /**
+   * What one batch is given.
+   *
+   * @param gradients the contributions to add, the first one the buffers' own gradient
+   * @param learningRates see {@link StepInput#learningRates}
+   */
+  public record Given(StepBuffers buffers, List<Region> gradients, List<Double> learningRates) {
+    public Given {
+      gradients = List.copyOf(gradients);
+      learningRates = List.copyOf(learningRates);
+    }
+  }
+
+  /**
+   * Runs one step of every batch. The committed weights and momentum stay as they are.
+   *
+   * @param given one for each program
+   * @param weights of the contributions, the same for every batch
+   * @param workspace of {@link #workspaceFloats}
+   */
+  public Done run(List<Given> given, double[] weights, ReportDetail detail, Memory workspace) {
+    Session session = new Session(given, weights, detail, workspace);
+    engine.compute().write(session.allRates(), session.rates);
+    List<Effort> efforts = recorder.run(session.key(), session::enqueue);
+    return new Done(session.steps, efforts, engine.compute().read(session.report), detail);
+  }
+
+  /** The contributions of a step, as part of what its operations depend on. */
+  private record Key(
+      List<Object> recipes,
+      List<StepBuffers> buffers,
+      List<List<Region>> gradients,
+      List<Double> weights,
+      Memory workspace) {}
+
+  private final class Session {
+    private final List<Given> given;
+    private final double[] weights;
+    private final Memory workspace;
+    private final Scalars rates;
+    private final Scalars report;
+    private final List<BatchStep> steps = new ArrayList<>();
+
+    Session(List<Given> given, double[] weights, ReportDetail detail, Memory workspace) {
+      this.given = given;
+      this.weights = weights;
+      this.workspace = workspace;
+      int matrices = programs.stream().mapToInt(p -> p.spec().count()).sum();
+      int numbers = programs.stream().mapToInt(p -> p.reportNumbers(detail)).sum();
+      rates = new Scalars(workspace, 0, matrices);
+      report = new Scalars(workspace, (long) Scalars.FLOATS * matrices, numbers);
+      long used = Carver.aligned((long) Scalars.FLOATS * (matrices + (long) numbers));
+      Region scratch = new Region(workspace, used, workspace.floats() - used);
+      int matrix = 0;
+      int number = 0;
+      for (int b = 0; b < programs.size(); b++) {
+        BatchProgram program = programs.get(b);
+        int count = program.spec().count();
+        int itsNumbers = program.reportNumbers(detail);
+        steps.add(
+            program.step(
+                new StepInput(
+                    given.get(b).buffers(),
+                    given.get(b).learningRates(),
+                    detail,
+                    rates.slice(matrix, count),
+                    report.slice(number, itsNumbers),
+                    scratch)));
+        matrix += count;
+        number += itsNumbers;
+      }
+    }
+
+    double[] allRates() {
+      return given.stream()
+          .flatMap(g -> g.learningRates().stream())
+          .mapToDouble(Double::doubleValue)
+          .toArray();
+    }
+
+    /** Null if any of the steps cannot be recorded. */
+    Key key() {
+      List<Object> recipes = new ArrayList<>();
+      for (BatchStep step : steps) {
+        Object recipe = step.recipe();
+        if (recipe == null) {
+          return null;
+        }
+        recipes.add(recipe);
+      }
+      return new Key(
+          recipes,
+          given.stream().map(Given::buffers).toList(),
+          given.stream().map(Given::gradients).toList(),
+          Arrays.stream(weights).boxed().toList(),
+          workspace);
+    }
+
+    List<Effort> enqueue() {
+      List<Effort> efforts = new ArrayList<>();
+      for (int b = 0; b < steps.size(); b++) {
+        Stopwatch watch = recorder.stopwatch(b);
+        watch.start();
+        if (weights.length > 1 || weights[0] != 1) {
+          optimizer.sum(given.get(b).gradients(), weights);
+        }
+        efforts.add(steps.get(b).enqueue(watch));
+        watch.stop();
+      }
+      return efforts;
+    }
+  }
+
+  /** A step whose operations are done. */
+  public final class Done {
+    private final List<BatchStep> steps;
+    private final List<Effort> efforts;
+    private final double[] numbers;
+    private final ReportDetail detail;
+
+    private Done(
+        List<BatchStep> steps, List<Effort> efforts, double[] numbers, ReportDetail detail) {
+      this.steps = steps;
+      this.efforts = efforts;
+      this.numbers = numbers;
+      this.detail = detail;
+    }
+
+    /**
+     * What the step did to a batch, one report per matrix.
+     *
+     * @throws NotFiniteException if a gradient, or the momentum made of it, is not finite
+     */
+    public List<MatrixReport> reports(int batch) {
+      int from = 0;
+      for (int b = 0; b < batch; b++) {
+        from += programs.get(b).reportNumbers(detail);
+      }
+      int to = from + programs.get(batch).reportNumbers(detail);
+      return steps.get(batch).reports(efforts.get(batch), Arrays.copyOfRange(numbers, from, to));
+    }
+
+    /** The seconds that the device worked on a batch, the optimum excluded. */
+    public double seconds(int batch) {
+      return recorder.stopwatch(batch).seconds();
+    }
+
+    /** The seconds that a batch's optimum took. */
+    public double optimumSeconds(int batch) {
+      return efforts.get(batch).optimumSeconds();
+    }
+  }
+
+  @Override
+  public void close() {
+    recorder.close();
+  }
+}
