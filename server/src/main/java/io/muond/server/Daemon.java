@@ -112,7 +112,8 @@ final class Daemon implements AutoCloseable {
     try {
       return Optional.of(own(new CheckpointStore(config.dataDirectory().get())));
     } catch (CheckpointException e) {
-      throw new StartException("--data-dir: " + e.getMessage(), e);
+      throw new StartException(
+          "--data-dir: " + e.getMessage() + " (expected: a directory to write to, not in use)", e);
     }
   }
 

@@ -40,13 +40,14 @@ public final class Main implements Callable<Integer> {
         .setDefaultValueProvider(new EnvironmentDefaults(environment))
         .setParameterExceptionHandler(
             (e, arguments) -> {
-              e.getCommandLine().getErr().println(oneLine(e.getMessage()));
+              e.getCommandLine().getErr().println(error(e.getMessage()));
               return 1;
             });
   }
 
-  private static String oneLine(String message) {
-    return message.lines().findFirst().orElse("");
+  /** One line that says whose it is, as it may end up in a log among others. */
+  private static String error(String message) {
+    return "muond-server: " + message.lines().findFirst().orElse("");
   }
 
   @Override
@@ -55,7 +56,7 @@ public final class Main implements Callable<Integer> {
     try {
       daemon = new Daemon(config);
     } catch (StartException e) {
-      System.err.println(oneLine(e.getMessage()));
+      System.err.println(error(e.getMessage()));
       return 1;
     }
     Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(daemon), "stop"));
@@ -66,7 +67,7 @@ public final class Main implements Callable<Integer> {
     try {
       writeReadyFile(daemon);
     } catch (IOException e) {
-      System.err.println("--ready-file: " + config.readyFile + " cannot be written: " + e);
+      System.err.println(error("--ready-file: " + e + " (expected: a file that can be written)"));
       Runtime.getRuntime().halt(1);
     }
     Thread.currentThread().join();

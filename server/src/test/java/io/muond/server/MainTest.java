@@ -24,6 +24,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -158,7 +159,7 @@ class MainTest {
       assertThat(daemon.stderr().lines().filter(line -> !line.contains(" INFO ")))
           .singleElement()
           .asString()
-          .startsWith("--port: cannot listen on 127.0.0.1:" + taken.getLocalPort());
+          .startsWith("muond-server: --port: cannot listen on 127.0.0.1:" + taken.getLocalPort());
     }
   }
 
@@ -167,7 +168,10 @@ class MainTest {
     try (DaemonProcess daemon =
         DaemonProcess.start(directory, "--port=0", "--http-port=0", "--engine=cuda")) {
       assertThat(daemon.exit()).isEqualTo(1);
-      assertThat(daemon.stderr().lines()).singleElement().asString().startsWith("--engine: cuda");
+      assertThat(daemon.stderr().lines())
+          .singleElement()
+          .asString()
+          .startsWith("muond-server: --engine: cuda");
     }
   }
 
@@ -180,6 +184,21 @@ class MainTest {
           .asString()
           .contains("--port")
           .contains("high (expected: an integer from 0 to 65535)");
+    }
+  }
+
+  @Test
+  void aDirectoryThatCannotBeUsedIsOneLine() throws Exception {
+    Path file = Files.createFile(directory.resolve("file"));
+    try (DaemonProcess daemon =
+        DaemonProcess.start(
+            directory, "--port=0", "--http-port=0", "--engine=cpu", "--data-dir=" + file)) {
+      assertThat(daemon.exit()).isEqualTo(1);
+      assertThat(daemon.stderr().lines().filter(line -> !line.contains(" INFO ")))
+          .singleElement()
+          .asString()
+          .startsWith("muond-server: --data-dir: " + file)
+          .contains("expected: a directory");
     }
   }
 }

@@ -3,6 +3,8 @@ package io.muond.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Locale;
@@ -10,6 +12,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
 
@@ -90,5 +93,31 @@ class ServerConfigTest {
     assertThatThrownBy(() -> parse(Map.of(variable, value)))
         .isInstanceOf(ParameterException.class)
         .hasMessageContaining(value + " (expected: ");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "--port=65536",
+        "--http-port=-1",
+        "--engine=gpu",
+        "--memory=1g",
+        "--memory",
+        "--threads=0",
+        "--step-timeout=60",
+        "--reader-grace=-1s",
+        "--drain-timeout=soon",
+        "--bogus=1",
+        "word"
+      })
+  void badArgumentsAreOneLineOfTheServer(String argument) {
+    StringWriter err = new StringWriter();
+    int status = Main.commandLine(Map.of()).setErr(new PrintWriter(err, true)).execute(argument);
+    assertThat(status).isEqualTo(1);
+    assertThat(err.toString().lines())
+        .singleElement()
+        .asString()
+        .startsWith("muond-server: ")
+        .contains(argument.replaceFirst("=.*", ""));
   }
 }
