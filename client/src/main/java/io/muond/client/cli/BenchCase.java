@@ -48,6 +48,11 @@ record BenchCase(List<Long> shape, Solver solver, int msignSteps, int repeats, i
     return List.of(Long.valueOf(parts[0]), Long.valueOf(parts[1]));
   }
 
+  /** {@code MxN}. */
+  static String size(List<Long> shape) {
+    return shape.get(0) + "x" + shape.get(1);
+  }
+
   String label() {
     String word = Choices.SOLVER.name(solver);
     return iterations == 0 ? word : word + "-" + iterations;

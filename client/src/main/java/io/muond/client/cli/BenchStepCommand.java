@@ -16,7 +16,7 @@ import picocli.CommandLine.Option;
 @Command(
     name = "step",
     description = "Times steps on the server, by shape and solver, beside its matrix products.")
-final class BenchStepCommand extends ServerCommand {
+final class BenchStepCommand extends MeasuringCommand {
   private static final int GEMM_SIZE = 2048;
   private static final double GIGA = 1e9;
 
@@ -47,15 +47,19 @@ final class BenchStepCommand extends ServerCommand {
       names = "--msign-steps",
       paramLabel = "N",
       description = "Iterations of msign. Default: the server's.")
-  private int msignSteps;
+  private Integer msignSteps;
 
   @Override
   void check() {
-    shapes.forEach(BenchCase::parseShape);
-    solvers.forEach(Choices.SOLVER::parse);
-    if (repeats < 1) {
-      throw new IllegalArgumentException("--repeats: %d (expected: >= 1)".formatted(repeats));
+    if (shapes.isEmpty() || solvers.isEmpty()) {
+      throw new IllegalArgumentException(
+          "%s: none (expected: at least one)"
+              .formatted(shapes.isEmpty() ? "--shapes" : "--solvers"));
     }
+    shapes.forEach(BenchCase::parseShape);
+    solvers.forEach(word -> Choices.SOLVER.parse("--solvers", word));
+    requirePositive("--repeats", repeats);
+    ModelArguments.requireMsignSteps(msignSteps);
   }
 
   @Override
@@ -66,6 +70,7 @@ final class BenchStepCommand extends ServerCommand {
     List<BenchResult> results = new ArrayList<>();
     try (Progress progress = console().progress("measuring", cases.size(), "cases")) {
       for (BenchCase each : cases) {
+        measuring("--shapes: " + BenchCase.size(each.shape()));
         results.add(each.measure(client, console()));
         progress.update(results.size(), each.label());
       }
@@ -79,14 +84,15 @@ final class BenchStepCommand extends ServerCommand {
 
   private List<BenchCase> cases() {
     List<BenchCase> cases = new ArrayList<>();
+    int steps = msignSteps == null ? 0 : msignSteps;
     for (String shape : shapes) {
       List<Long> size = BenchCase.parseShape(shape);
       for (String word : solvers) {
-        Solver solver = Choices.SOLVER.parse(word);
-        cases.add(new BenchCase(size, solver, msignSteps, repeats, 0));
+        Solver solver = Choices.SOLVER.parse("--solvers", word);
+        cases.add(new BenchCase(size, solver, steps, repeats, 0));
         // At even m = n the first iterate of dual ascent is optimal already.
         if (solver == Solver.SOLVER_DUAL_ASCENT && size.get(0).equals(size.get(1))) {
-          cases.add(new BenchCase(size, solver, msignSteps, repeats, 1));
+          cases.add(new BenchCase(size, solver, steps, repeats, 1));
         }
       }
     }
@@ -141,7 +147,7 @@ final class BenchStepCommand extends ServerCommand {
             "tangency");
     for (BenchResult result : results) {
       table.row(
-          result.shape().get(0) + "x" + result.shape().get(1),
+          BenchCase.size(result.shape()),
           result.solver(),
           result.iterations(),
           result.seconds() * 1e3,

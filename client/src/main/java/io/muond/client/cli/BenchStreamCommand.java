@@ -25,7 +25,7 @@ import picocli.CommandLine.Option;
 
 /** {@code muond bench stream}: how fast gradients go up and weights come down. */
 @Command(name = "stream", description = "Times uploads of gradients and downloads of weights.")
-final class BenchStreamCommand extends ServerCommand {
+final class BenchStreamCommand extends MeasuringCommand {
   private static final long MEGABYTE = 1_000_000;
   private static final long MAX_MEGABYTES = 8_000;
   private static final double GIGA = 1e9;
@@ -47,15 +47,16 @@ final class BenchStreamCommand extends ServerCommand {
 
   @Override
   void check() {
+    if (sizes.isEmpty()) {
+      throw new IllegalArgumentException("--sizes: none (expected: at least one)");
+    }
     for (long size : sizes) {
       if (size < 1 || size > MAX_MEGABYTES) {
         throw new IllegalArgumentException(
             "--sizes: %d (expected: 1 to %d MB)".formatted(size, MAX_MEGABYTES));
       }
     }
-    if (repeats < 1) {
-      throw new IllegalArgumentException("--repeats: %d (expected: >= 1)".formatted(repeats));
-    }
+    requirePositive("--repeats", repeats);
   }
 
   @Override
@@ -63,6 +64,7 @@ final class BenchStreamCommand extends ServerCommand {
     List<Result> results = new ArrayList<>();
     try (Progress progress = console().progress("measuring", sizes.size(), "sizes")) {
       for (long size : sizes) {
+        measuring("--sizes: " + size);
         results.add(measure(client, size * MEGABYTE));
         progress.update(results.size());
       }

@@ -56,11 +56,15 @@ record Choices<T extends Enum<T>>(String option, Map<String, T> values) {
    * @throws IllegalArgumentException if it is none of the choices
    */
   T parse(String word) {
+    return parse(option, word);
+  }
+
+  /** As {@link #parse(String)}, of another option that takes the same words. */
+  T parse(String told, String word) {
     T value = values.get(word);
     if (value == null) {
       throw new IllegalArgumentException(
-          "%s: %s (expected one of %s)"
-              .formatted(option, word, String.join(", ", values.keySet())));
+          "%s: %s (expected one of %s)".formatted(told, word, String.join(", ", values.keySet())));
     }
     return value;
   }

@@ -6,15 +6,11 @@ import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
-import java.util.List;
-import java.util.Set;
 import picocli.CommandLine;
 import picocli.CommandLine.IExecutionExceptionHandler;
 import picocli.CommandLine.IParameterExceptionHandler;
-import picocli.CommandLine.MissingParameterException;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
-import picocli.CommandLine.UnmatchedArgumentException;
 
 /** Turns every error into one line on stderr and exit status 1. */
 final class ErrorLine implements IParameterExceptionHandler, IExecutionExceptionHandler {
@@ -28,33 +24,13 @@ final class ErrorLine implements IParameterExceptionHandler, IExecutionException
 
   @Override
   public int handleParseException(ParameterException failure, String[] args) {
-    return print(failure.getCommandLine(), message(failure));
-  }
-
-  /** A word that nobody asked for explains better than what is missing because of it. */
-  private static String message(ParameterException failure) {
-    CommandLine command = failure.getCommandLine();
-    List<String> unmatched =
-        failure instanceof UnmatchedArgumentException
-                || failure instanceof MissingParameterException
-            ? command.getUnmatchedArguments()
-            : List.of();
-    if (unmatched.isEmpty()) {
-      return failure.getMessage();
-    }
-    String word = unmatched.get(0);
-    Set<String> commands = command.getSubcommands().keySet();
-    if (!commands.isEmpty() && !word.startsWith("-")) {
-      return "command: %s (expected one of %s)".formatted(word, String.join(", ", commands));
-    }
-    return "%s: unknown argument (expected: what %s --help tells)"
-        .formatted(word, command.getCommandSpec().qualifiedName());
+    return print(failure.getCommandLine(), ParseErrors.message(failure));
   }
 
   @Override
   public int handleExecutionException(
       Exception failure, CommandLine command, ParseResult parseResult) {
-    return print(command, message(failure));
+    return print(command, message(command, failure));
   }
 
   private int print(CommandLine command, String message) {
@@ -70,6 +46,13 @@ final class ErrorLine implements IParameterExceptionHandler, IExecutionException
       console.err().flush();
     }
     return FAILED;
+  }
+
+  private static String message(CommandLine command, Exception failure) {
+    Object user = command.getCommandSpec().userObject();
+    return failure instanceof MuondException refusal && user instanceof ServerCommand asked
+        ? asked.explain(refusal)
+        : message(failure);
   }
 
   private static String message(Throwable failure) {

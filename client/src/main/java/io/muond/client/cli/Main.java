@@ -25,7 +25,8 @@ import picocli.CommandLine.Spec;
       WeightsCommand.class,
       CheckpointCommand.class,
       StatusCommand.class,
-      BenchCommand.class
+      BenchCommand.class,
+      CommandLine.HelpCommand.class
     })
 public final class Main implements Runnable {
   private final Console console;

@@ -1,48 +1,67 @@
 package io.muond.client.cli;
 
 import io.muond.client.TensorData;
+import io.muond.v1.Model;
+import io.muond.v1.Parameter;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** Checks that gradients are those of the weights. */
+/** Checks that the tensors of a file are those of something else. */
 final class Matching {
   private Matching() {}
 
   /**
-   * Refuses missing and unknown names and other shapes.
+   * Refuses gradients whose names or shapes are not the weights'.
    *
    * @throws IllegalArgumentException naming file, tensor and expectation
    */
   static void require(TensorFile weights, TensorFile gradients) {
-    Map<String, TensorData> found = gradients.tensors();
-    weights
-        .tensors()
-        .forEach(
-            (name, weight) -> {
-              TensorData gradient = found.get(name);
-              if (gradient == null) {
-                throw new IllegalArgumentException(
-                    "%s: no tensor \"%s\" (expected: one, as %s has it)"
-                        .formatted(gradients.path(), name, weights.path()));
-              }
-              requireShape(gradients, name, gradient.shape(), weight.shape());
-            });
-    for (String name : found.keySet()) {
-      if (!weights.tensors().containsKey(name)) {
-        throw new IllegalArgumentException(
-            "%s: unknown tensor \"%s\" (expected: only tensors that %s has)"
-                .formatted(gradients.path(), name, weights.path()));
-      }
-    }
+    Map<String, long[]> shapes = new LinkedHashMap<>();
+    weights.tensors().forEach((name, tensor) -> shapes.put(name, tensor.shape()));
+    require(gradients, shapes, weights.path().toString());
   }
 
-  private static void requireShape(
-      TensorFile gradients, String name, long[] shape, long[] expected) {
-    if (!Arrays.equals(shape, expected)) {
-      throw new IllegalArgumentException(
-          "%s: tensor \"%s\": shape %s (expected: %s, as the weight's)"
-              .formatted(
-                  gradients.path(), name, Arrays.toString(shape), Arrays.toString(expected)));
+  /**
+   * Refuses weights whose names or shapes are not those of a model's parameters.
+   *
+   * @throws IllegalArgumentException naming file, tensor and expectation
+   */
+  static void require(Model model, TensorFile weights) {
+    Map<String, long[]> shapes = new LinkedHashMap<>();
+    for (Parameter parameter : model.getParametersList()) {
+      shapes.put(
+          parameter.getName(), parameter.getShapeList().stream().mapToLong(size -> size).toArray());
+    }
+    require(weights, shapes, "model \"" + model.getName() + '"');
+  }
+
+  private static void require(TensorFile file, Map<String, long[]> shapes, String owner) {
+    shapes.forEach(
+        (name, shape) -> {
+          TensorData tensor = file.tensors().get(name);
+          if (tensor == null) {
+            throw new IllegalArgumentException(
+                "%s: no tensor \"%s\" (expected: one, as %s has it)"
+                    .formatted(file.path(), name, owner));
+          }
+          if (!Arrays.equals(tensor.shape(), shape)) {
+            throw new IllegalArgumentException(
+                "%s: tensor \"%s\": shape %s (expected: %s, as %s has it)"
+                    .formatted(
+                        file.path(),
+                        name,
+                        Arrays.toString(tensor.shape()),
+                        Arrays.toString(shape),
+                        owner));
+          }
+        });
+    for (String name : file.tensors().keySet()) {
+      if (!shapes.containsKey(name)) {
+        throw new IllegalArgumentException(
+            "%s: unknown tensor \"%s\" (expected: only tensors that %s has)"
+                .formatted(file.path(), name, owner));
+      }
     }
   }
 }

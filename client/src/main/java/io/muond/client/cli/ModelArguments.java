@@ -7,41 +7,47 @@ import io.muond.v1.Manifold;
 import io.muond.v1.Parameter;
 import io.muond.v1.ParameterList;
 import io.muond.v1.Rule;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import picocli.CommandLine.Option;
 
 /** What a model that {@code muond step} creates is like. */
 final class ModelArguments {
+  private static final String ON_REQUEST = "on-request";
+  private static final String EVERY_STEP = "every-step";
   private static final String EVERY = "every=";
   private static final int MAX_MSIGN_STEPS = 64;
 
+  /** The word for the radius that a manifold has by itself. */
+  static final String AUTO = "auto";
+
   @Option(
       names = "--radius",
-      defaultValue = "1",
       paramLabel = "R",
       description = "The manifold's radius; auto: sqrt(out / in) for stiefel. Default: 1.")
   private String radius;
 
   @Option(
       names = "--manifold",
-      defaultValue = "stiefel",
+      paramLabel = "KIND",
       description = "stiefel, sphere or oblique. Default: stiefel.")
   private String manifold;
 
   @Option(
       names = "--norm",
+      paramLabel = "NORM",
       description = "The manifold's norm: spectral, euclidean or rows. Default: the manifold's.")
   private String norm;
 
   @Option(
       names = "--solver",
-      defaultValue = "exact",
+      paramLabel = "SOLVER",
       description = "exact, projected, dual-ascent or admm. Default: exact.")
   private String solver;
 
   @Option(
       names = "--precision",
-      defaultValue = "float32",
+      paramLabel = "TYPE",
       description = "float32, tf32, float16 or bfloat16, of msign. Default: float32.")
   private String precision;
 
@@ -53,17 +59,16 @@ final class ModelArguments {
 
   @Option(
       names = "--momentum",
-      defaultValue = "0",
       paramLabel = "BETA",
       description = "Of the momentum M <- BETA M + G, in [0, 1). Default: 0.")
-  private double momentum;
+  private Double momentum;
 
   @Option(names = "--nesterov", description = "Nesterov momentum.")
-  private boolean nesterov;
+  private Boolean nesterov;
 
   @Option(
       names = "--durability",
-      defaultValue = "on-request",
+      paramLabel = "WHEN",
       description =
           "When the server writes checkpoints: on-request, every-step or every=N."
               + " Default: on-request.")
@@ -74,25 +79,63 @@ final class ModelArguments {
     rule();
     radius();
     durability();
-    String expected =
-        switch (Choices.MANIFOLD.parse(manifold)) {
-          case MANIFOLD_SPHERE -> "euclidean";
-          case MANIFOLD_OBLIQUE -> "rows";
-          default -> "spectral";
-        };
-    if (norm != null && !norm.equals(expected)) {
-      throw new IllegalArgumentException(
-          "--norm: %s (expected: %s on the manifold %s)".formatted(norm, expected, manifold));
+    if (norm != null && manifold != null) {
+      requireNorm(manifold());
     }
-    if (msignSteps != null && (msignSteps < 1 || msignSteps > MAX_MSIGN_STEPS)) {
+    requireMsignSteps(msignSteps);
+  }
+
+  static void requireMsignSteps(Integer steps) {
+    if (steps != null && (steps < 1 || steps > MAX_MSIGN_STEPS)) {
       throw new IllegalArgumentException(
-          "--msign-steps: %d (expected: 1 to %d)".formatted(msignSteps, MAX_MSIGN_STEPS));
+          "--msign-steps: %d (expected: 1 to %d)".formatted(steps, MAX_MSIGN_STEPS));
+    }
+  }
+
+  private void requireNorm(Manifold kind) {
+    if (!norm.equals(norm(kind))) {
+      throw new IllegalArgumentException(
+          "--norm: %s (expected: %s on the manifold %s)"
+              .formatted(norm, norm(kind), Choices.MANIFOLD.name(kind)));
+    }
+  }
+
+  /** The norm that a manifold is stepped in. */
+  static String norm(Manifold kind) {
+    return switch (kind) {
+      case MANIFOLD_SPHERE -> "euclidean";
+      case MANIFOLD_OBLIQUE -> "rows";
+      default -> "spectral";
+    };
+  }
+
+  /** The settings that were asked for, by option, as a model that has them is described. */
+  Map<String, String> given() {
+    Map<String, String> words = new LinkedHashMap<>();
+    put(words, "--manifold", manifold);
+    put(words, "--norm", norm);
+    put(words, "--radius", AUTO.equals(radius) || radius == null ? radius : radius());
+    put(words, "--solver", solver);
+    put(words, "--precision", precision);
+    put(words, "--msign-steps", msignSteps);
+    put(words, "--momentum", momentum);
+    put(words, "--nesterov", nesterov);
+    put(words, "--durability", durability == null ? null : word(durability()));
+    return words;
+  }
+
+  private static void put(Map<String, String> words, String option, Object value) {
+    if (value != null) {
+      words.put(option, value.toString());
     }
   }
 
   /** The request for a model with these tensors, to be uploaded. */
   CreateModelRequest.Builder request(String name, Map<String, TensorData> tensors) {
-    Manifold kind = Choices.MANIFOLD.parse(manifold);
+    Manifold kind = manifold();
+    if (norm != null) {
+      requireNorm(kind);
+    }
     ParameterList.Builder parameters = ParameterList.newBuilder();
     tensors.forEach(
         (tensor, data) -> {
@@ -115,22 +158,33 @@ final class ModelArguments {
     return request;
   }
 
+  private Manifold manifold() {
+    return manifold == null ? Manifold.MANIFOLD_STIEFEL : Choices.MANIFOLD.parse(manifold);
+  }
+
   private Rule rule() {
-    Rule.Builder rule =
-        Rule.newBuilder()
-            .setSolver(Choices.SOLVER.parse(solver))
-            .setPrecision(Choices.PRECISION.parse(precision))
-            .setMomentum(momentum)
-            .setNesterov(nesterov);
+    Rule.Builder rule = Rule.newBuilder();
+    if (solver != null) {
+      rule.setSolver(Choices.SOLVER.parse(solver));
+    }
+    if (precision != null) {
+      rule.setPrecision(Choices.PRECISION.parse(precision));
+    }
     if (msignSteps != null) {
       rule.setMsignSteps(msignSteps);
     }
-    return rule.build();
+    if (momentum != null) {
+      rule.setMomentum(momentum);
+    }
+    return rule.setNesterov(Boolean.TRUE.equals(nesterov)).build();
   }
 
   /** The radius, or null for the manifold's own. */
   private Double radius() {
-    if (radius.equals("auto")) {
+    if (radius == null) {
+      return 1.0;
+    }
+    if (radius.equals(AUTO)) {
       return null;
     }
     try {
@@ -143,11 +197,11 @@ final class ModelArguments {
 
   private Durability durability() {
     Durability.Builder policy = Durability.newBuilder();
-    if (durability.equals("on-request")) {
+    if (durability == null || durability.equals(ON_REQUEST)) {
       policy.getOnRequestBuilder();
       return policy.build();
     }
-    if (durability.equals("every-step")) {
+    if (durability.equals(EVERY_STEP)) {
       return policy.setEverySteps(1).build();
     }
     String count = durability.startsWith(EVERY) ? durability.substring(EVERY.length()) : "";
@@ -157,5 +211,11 @@ final class ModelArguments {
               .formatted(durability));
     }
     return policy.setEverySteps(Long.parseLong(count)).build();
+  }
+
+  /** The word of {@code --durability} for a policy. */
+  static String word(Durability policy) {
+    long every = policy.getEverySteps();
+    return every == 0 ? ON_REQUEST : every == 1 ? EVERY_STEP : EVERY + every;
   }
 }

@@ -1,6 +1,7 @@
 package io.muond.client.cli;
 
 import io.muond.client.MuondClient;
+import io.muond.client.MuondException;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.Callable;
@@ -44,6 +45,16 @@ abstract class ServerCommand implements Callable<Integer> {
 
   /** Refuses what is wrong with the arguments before the server is asked anything. */
   void check() throws IOException {}
+
+  /** What a failure means to whoever typed the command. */
+  String explain(MuondException failure) {
+    return Wording.of(failure, this::parameter);
+  }
+
+  /** What the user knows a parameter of the request as, by its index. */
+  String parameter(int index) {
+    return "parameter " + index;
+  }
 
   abstract void run(MuondClient client) throws IOException;
 

@@ -3,12 +3,14 @@ package io.muond.client.cli;
 import com.google.gson.JsonObject;
 import io.muond.client.ModelHandle;
 import io.muond.client.MuondClient;
+import io.muond.client.MuondException;
 import io.muond.client.StepOptions;
 import io.muond.v1.ReportDetail;
 import io.muond.v1.StepReport;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Collection;
+import java.util.List;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -56,7 +58,7 @@ final class StepCommand extends ServerCommand {
       paramLabel = "NAME",
       description = {
         "Create this model, or continue it if it exists, and keep it.",
-        "A model that exists keeps its own weights and settings."
+        "A model that exists keeps its weights, and its settings: others are refused."
       })
   private String model;
 
@@ -75,6 +77,11 @@ final class StepCommand extends ServerCommand {
 
   @Mixin private ModelArguments arguments = new ModelArguments();
 
+  /** The file whose tensors are being sent. */
+  private Path sent;
+
+  private List<String> tensors = List.of();
+
   @Override
   void check() {
     arguments.check();
@@ -85,6 +92,10 @@ final class StepCommand extends ServerCommand {
     if (steps != null && untilStep != null) {
       throw new IllegalArgumentException(
           "--until-step: %d (expected: not together with --steps)".formatted(untilStep));
+    }
+    if (!(learningRate >= 0) || Double.isInfinite(learningRate)) {
+      throw new IllegalArgumentException(
+          "--learning-rate: %s (expected: a finite number >= 0)".formatted(learningRate));
     }
     requirePositive("--steps", steps);
     requirePositive("--until-step", untilStep);
@@ -101,7 +112,9 @@ final class StepCommand extends ServerCommand {
     try (TensorFile from = TensorFile.open(weights);
         TensorFile by = TensorFile.open(gradients)) {
       Matching.require(from, by);
-      StepModels models = new StepModels(client, arguments, from.tensors(), console());
+      sent = weights;
+      tensors = List.copyOf(from.tensors().keySet());
+      StepModels models = new StepModels(client, arguments, from, console());
       if (model == null) {
         LeasedModel.use(
             client,
@@ -119,8 +132,25 @@ final class StepCommand extends ServerCommand {
     }
   }
 
+  @Override
+  String explain(MuondException failure) {
+    String message = super.explain(failure);
+    String parameter = "parameter ";
+    return sent != null && message.startsWith(parameter + '"')
+        ? sent + ": tensor " + message.substring(parameter.length())
+        : message;
+  }
+
+  @Override
+  String parameter(int index) {
+    return index < tensors.size()
+        ? "%s: tensor \"%s\"".formatted(weights, tensors.get(index))
+        : super.parameter(index);
+  }
+
   /** The last step. */
   private long step(ModelHandle handle, TensorFile by) throws IOException {
+    sent = gradients;
     long target =
         untilStep != null
             ? untilStep

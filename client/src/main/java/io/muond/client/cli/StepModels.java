@@ -8,20 +8,15 @@ import io.muond.client.Progress;
 import io.muond.client.TensorData;
 import io.muond.v1.CreateModelRequest;
 import io.muond.v1.ErrorReason;
-import java.util.Map;
 
 /** Makes the models that {@code muond step} works on. */
 final class StepModels {
   private final MuondClient client;
   private final ModelArguments arguments;
-  private final Map<String, TensorData> weights;
+  private final TensorFile weights;
   private final Console console;
 
-  StepModels(
-      MuondClient client,
-      ModelArguments arguments,
-      Map<String, TensorData> weights,
-      Console console) {
+  StepModels(MuondClient client, ModelArguments arguments, TensorFile weights, Console console) {
     this.client = client;
     this.arguments = arguments;
     this.weights = weights;
@@ -30,20 +25,36 @@ final class StepModels {
 
   /** The request for a leased model. */
   CreateModelRequest createLeased(String name, Duration lease) {
-    return arguments.request(name, weights).setLeaseTtl(lease).build();
+    return arguments.request(name, weights.tensors()).setLeaseTtl(lease).build();
   }
 
-  /** The model of that name as it is, or else made of the weights. */
+  /**
+   * The model of that name as it is, or else made of the weights.
+   *
+   * @throws IllegalArgumentException if there is one with other tensors or other settings
+   */
   ModelHandle openOrCreate(String name) {
     ModelHandle handle = open(name);
-    if (handle == null) {
-      handle = client.createModel(arguments.request(name, weights).build());
+    if (handle != null) {
+      requireAgreement(handle);
+    } else {
+      handle = client.createModel(arguments.request(name, weights.tensors()).build());
     }
     // A model without weights is new, or was left so by a run that did not get further.
     if (!handle.description().getReady()) {
       upload(handle);
     }
     return handle;
+  }
+
+  private void requireAgreement(ModelHandle handle) {
+    try {
+      Matching.require(handle.description(), weights);
+      new Agreement(handle.description()).requireSettings(arguments.given());
+    } catch (IllegalArgumentException e) {
+      handle.close();
+      throw e;
+    }
   }
 
   private ModelHandle open(String name) {
@@ -59,9 +70,9 @@ final class StepModels {
 
   /** Sends the weights. */
   void upload(ModelHandle handle) {
-    long bytes = weights.values().stream().mapToLong(TensorData::byteSize).sum();
+    long bytes = weights.tensors().values().stream().mapToLong(TensorData::byteSize).sum();
     try (Progress progress = console.progress("sending weights", bytes, "bytes")) {
-      handle.writeWeights(Metered.wrap(weights, progress));
+      handle.writeWeights(Metered.wrap(weights.tensors(), progress));
     }
   }
 }

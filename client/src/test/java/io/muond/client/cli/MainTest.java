@@ -177,9 +177,10 @@ class MainTest {
     "--durability,every=0,--durability: every=0",
     "--msign-steps,0,--msign-steps: 0 (expected: 1 to 64)",
     "--steps,0,--steps: 0 (expected: >= 1)",
-    "--steps,two,--steps': two (expected: a 64-bit integer)",
-    "--momentum,nan,--momentum': nan (expected: a finite number)",
-    "--reconnect-timeout,soon,--reconnect-timeout",
+    "--steps,two,--steps: two (expected: a 64-bit integer)",
+    "--momentum,nan,--momentum: nan (expected: a finite number)",
+    "--reconnect-timeout,soon,--reconnect-timeout: soon (expected: a duration",
+    "--learning-rate,0.5,--learning-rate: given twice (expected: once)",
     "--out,/nowhere/at/all,--out: /nowhere/at/all",
     "--wrong,1,--wrong: unknown argument (expected: what muond step --help tells)"
   })
@@ -205,7 +206,11 @@ class MainTest {
         "model get --server nonsense m",
         "model get --server 127.0.0.1:99999 m",
         "bench step --shapes 3by4",
-        "bench stream --sizes 0"
+        "bench step --shapes ,",
+        "bench step --msign-steps 0",
+        "bench stream --sizes 0",
+        "bench stream --sizes ,",
+        "help bogus"
       })
   void wrongCommandsAreOneLine(String line) {
     assertOneLine(run(line.isEmpty() ? new String[0] : line.split(" ", -1)));
@@ -216,6 +221,10 @@ class MainTest {
     assertOneLine(run("stpe"), "command: stpe (expected one of step, plan,");
     assertOneLine(run("model", "lst"), "command: lst (expected one of list, get, delete)");
     assertOneLine(run("step", "--wieghts", "w"), "--wieghts: unknown argument");
+    assertOneLine(run("help", "stpe"), "command: stpe (expected one of step, plan,");
+    assertOneLine(run("bench", "step", "--solvers", "newton"), "--solvers: newton (expected one");
+    assertOneLine(run("checkpoint", "save"), "--model: none (expected: NAME)");
+    assertOneLine(run("checkpoint", "save", "--model"), "--model: none (expected: NAME)");
     assertOneLine(run("plan", "--module", directory.toString()), directory + " (expected: a file)");
   }
 
@@ -379,5 +388,8 @@ class MainTest {
     assertThat(output()).startsWith("muond ");
     assertThat(run("step", "--help")).isZero();
     assertThat(output()).contains("--learning-rate");
+    String help = output();
+    assertThat(run("help", "step")).isZero();
+    assertThat(output()).isEqualTo(help);
   }
 }
