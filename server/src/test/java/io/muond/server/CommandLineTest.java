@@ -6,11 +6,13 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import io.muond.client.cli.Main;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -147,5 +149,29 @@ class CommandLineTest extends CommandLineFixture {
     assertThat(read(file("read"), "w")).isEqualTo(atTwo);
     muond("model", "delete", "kept", server).succeeded();
     expectFailure(muond("model", "get", "kept", server), List.of("kept"));
+  }
+
+  @Test
+  void streamsOfAnySizeAreMeasuredInASmallHeap() throws Exception {
+    Process process =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx48m",
+                "-cp",
+                System.getProperty("java.class.path"),
+                Main.class.getName(),
+                "bench",
+                "stream",
+                "--sizes=100",
+                "--repeats=1",
+                "--json",
+                "--server=" + daemon.grpc())
+            .redirectError(file("err").toFile())
+            .redirectOutput(file("json").toFile())
+            .start();
+    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    assertThat(process.exitValue()).as(Files.readString(file("err"))).isZero();
+    JsonObject json = JsonParser.parseString(Files.readString(file("json"))).getAsJsonObject();
+    assertThat(json.getAsJsonArray("results")).hasSize(1);
   }
 }

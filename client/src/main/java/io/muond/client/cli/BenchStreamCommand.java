@@ -8,7 +8,6 @@ import io.muond.client.MuondClient;
 import io.muond.client.OpenStep;
 import io.muond.client.Progress;
 import io.muond.client.ReadOptions;
-import io.muond.client.Tensor;
 import io.muond.client.WeightsSink;
 import io.muond.v1.CreateModelRequest;
 import io.muond.v1.Manifold;
@@ -87,7 +86,7 @@ final class BenchStreamCommand extends MeasuringCommand {
         (name, lease) -> request(name, lease, elements),
         console(),
         model -> {
-          Map<String, Tensor> gradients = Map.of("w", ramp(elements));
+          Map<String, Ramp> gradients = Map.of("w", new Ramp(elements));
           return new Result(
               bytes,
               bytes / medianSeconds(() -> push(model, gradients)),
@@ -105,7 +104,7 @@ final class BenchStreamCommand extends MeasuringCommand {
   }
 
   /** Fills a step, which is then dropped. */
-  private static double push(ModelHandle model, Map<String, Tensor> gradients) {
+  private static double push(ModelHandle model, Map<String, Ramp> gradients) {
     OpenStep step = model.openStep();
     long start = System.nanoTime();
     step.fill(gradients);
@@ -118,15 +117,6 @@ final class BenchStreamCommand extends MeasuringCommand {
     long start = System.nanoTime();
     model.readWeights(ReadOptions.ALL, new Discard());
     return (System.nanoTime() - start) * 1e-9;
-  }
-
-  /** Numbers that are quickly made. */
-  private static Tensor ramp(long elements) {
-    Tensor tensor = Tensor.zeros(elements);
-    for (int i = 0; i < tensor.values().length; i++) {
-      tensor.values()[i] = i % 1_000 + 1;
-    }
-    return tensor;
   }
 
   /** A sphere: its initial weights cost nothing to make. */
