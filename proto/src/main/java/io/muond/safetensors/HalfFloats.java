@@ -1,17 +1,19 @@
 package io.muond.safetensors;
 
 /** Widens 16-bit floating point to float32, exactly. */
-final class HalfFloats {
+public final class HalfFloats {
   /** 2^-24, the value of float16's last bit below its normal numbers. */
   private static final float SUBNORMAL_UNIT = 0x1p-24f;
 
   private HalfFloats() {}
 
-  static float fromBfloat16(short bits) {
+  /** Of a bfloat16. */
+  public static float fromBfloat16(short bits) {
     return Float.intBitsToFloat(bits << 16);
   }
 
-  static float fromFloat16(short bits) {
+  /** Of an IEEE float16; the payload of a NaN stays. */
+  public static float fromFloat16(short bits) {
     int sign = (bits & 0x8000) << 16;
     int exponent = (bits >> 10) & 0x1f;
     int fraction = bits & 0x3ff;

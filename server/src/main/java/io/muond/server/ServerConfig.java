@@ -1,6 +1,7 @@
 package io.muond.server;
 
 import com.sun.management.OperatingSystemMXBean;
+import io.muond.units.Durations;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.time.Duration;

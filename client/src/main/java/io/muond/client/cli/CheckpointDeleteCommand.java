@@ -3,17 +3,13 @@ package io.muond.client.cli;
 import com.google.gson.JsonObject;
 import io.muond.client.MuondClient;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code muond checkpoint delete}. */
 @Command(name = "delete", description = "Removes a checkpoint.")
 final class CheckpointDeleteCommand extends ServerCommand {
-  @Option(
-      names = "--model",
-      required = true,
-      paramLabel = "NAME",
-      description = "The model's name.")
-  private String model;
+  @Mixin private ModelOption model = new ModelOption();
 
   @Option(
       names = "--checkpoint",
@@ -24,15 +20,15 @@ final class CheckpointDeleteCommand extends ServerCommand {
 
   @Override
   void run(MuondClient client) {
-    long freed = client.deleteCheckpoint(model, checkpoint).getFreedBytes();
+    long freed = client.deleteCheckpoint(model.name(), checkpoint).getFreedBytes();
     if (json()) {
       JsonObject json = new JsonObject();
-      json.addProperty("model", model);
+      json.addProperty("model", model.name());
       json.addProperty("checkpoint", checkpoint);
       json.addProperty("freed_bytes", freed);
       console().out().println(Json.text(json));
     } else {
-      console().out().printf("deleted %s of %s, %d bytes freed%n", checkpoint, model, freed);
+      console().out().printf("deleted %s of %s, %d bytes freed%n", checkpoint, model.name(), freed);
     }
   }
 }

@@ -3,17 +3,13 @@ package io.muond.client.cli;
 import io.muond.client.MuondClient;
 import io.muond.v1.Model;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code muond checkpoint restore}. */
 @Command(name = "restore", description = "Puts a model back to a checkpoint.")
 final class CheckpointRestoreCommand extends ServerCommand {
-  @Option(
-      names = "--model",
-      required = true,
-      paramLabel = "NAME",
-      description = "The model's name.")
-  private String model;
+  @Mixin private ModelOption model = new ModelOption();
 
   @Option(
       names = "--checkpoint",
@@ -24,7 +20,7 @@ final class CheckpointRestoreCommand extends ServerCommand {
 
   @Override
   void run(MuondClient client) {
-    Model restored = client.restoreCheckpoint(model, checkpoint);
+    Model restored = client.restoreCheckpoint(model.name(), checkpoint);
     if (json()) {
       console().out().println(Json.text(Json.model(restored)));
     } else {

@@ -3,21 +3,16 @@ package io.muond.client.cli;
 import io.muond.client.MuondClient;
 import io.muond.v1.Checkpoint;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Option;
+import picocli.CommandLine.Mixin;
 
 /** {@code muond checkpoint save}. */
 @Command(name = "save", description = "Writes a checkpoint of a model's last step.")
 final class CheckpointSaveCommand extends ServerCommand {
-  @Option(
-      names = "--model",
-      required = true,
-      paramLabel = "NAME",
-      description = "The model's name.")
-  private String model;
+  @Mixin private ModelOption model = new ModelOption();
 
   @Override
   void run(MuondClient client) {
-    Checkpoint checkpoint = client.saveCheckpoint(model);
+    Checkpoint checkpoint = client.saveCheckpoint(model.name());
     if (json()) {
       console().out().println(Json.text(Json.checkpoint(checkpoint)));
     } else {

@@ -57,13 +57,19 @@ public final class Main implements Runnable {
     ErrorLine errors = new ErrorLine(console);
     CommandLine command = new CommandLine(new Main(console));
     Numbers.register(command);
-    return command
-        .setExpandAtFiles(false)
-        .setOut(new PrintWriter(console.out(), true, StandardCharsets.UTF_8))
-        .setErr(new PrintWriter(console.err(), true, StandardCharsets.UTF_8))
-        .setParameterExceptionHandler(errors)
-        .setExecutionExceptionHandler(errors)
-        .execute(args);
+    int status =
+        command
+            .setExpandAtFiles(false)
+            .setOut(new PrintWriter(console.out(), true, StandardCharsets.UTF_8))
+            .setErr(new PrintWriter(console.err(), true, StandardCharsets.UTF_8))
+            .setParameterExceptionHandler(errors)
+            .setExecutionExceptionHandler(errors)
+            .execute(args);
+    if (status == 0 && console.out().checkError()) {
+      console.err().println("muond: results: cannot be written (expected: a standard output)");
+      return 1;
+    }
+    return status;
   }
 
   /** The transport logs what it also reports as a status; one line of it is enough. */

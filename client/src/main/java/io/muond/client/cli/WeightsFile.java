@@ -33,7 +33,7 @@ final class WeightsFile implements WeightsSink, AutoCloseable {
   private long received;
 
   private WeightsFile(Path directory, Console console) throws IOException {
-    this.spool = Files.createTempFile(directory, ".muond-", ".spool");
+    this.spool = spool(directory);
     this.channel =
         FileChannel.open(
             spool,
@@ -41,6 +41,15 @@ final class WeightsFile implements WeightsSink, AutoCloseable {
             StandardOpenOption.WRITE,
             StandardOpenOption.DELETE_ON_CLOSE);
     this.console = console;
+  }
+
+  private static Path spool(Path directory) throws IOException {
+    try {
+      return Files.createTempFile(directory, ".muond-", ".spool");
+    } catch (IOException e) {
+      throw new IOException(
+          "--out: cannot write in %s (%s)".formatted(directory, e.getClass().getSimpleName()), e);
+    }
   }
 
   /** Reads all weights of a model as float32 into a safetensors file. */

@@ -7,17 +7,13 @@ import io.muond.v1.WeightsHeader;
 import java.io.IOException;
 import java.nio.file.Path;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code muond weights read}. */
 @Command(name = "read", description = "Writes a model's weights to a safetensors file.")
 final class WeightsReadCommand extends ServerCommand {
-  @Option(
-      names = "--model",
-      required = true,
-      paramLabel = "NAME",
-      description = "The model's name.")
-  private String model;
+  @Mixin private ModelOption model = new ModelOption();
 
   @Option(names = "--out", required = true, paramLabel = "F", description = "The file to write.")
   private Path out;
@@ -29,11 +25,11 @@ final class WeightsReadCommand extends ServerCommand {
 
   @Override
   void run(MuondClient client) throws IOException {
-    try (ModelHandle handle = client.openModel(model)) {
+    try (ModelHandle handle = client.openModel(model.name())) {
       WeightsHeader header = WeightsFile.write(handle, out, console());
       if (json()) {
         JsonObject json = new JsonObject();
-        json.addProperty("model", model);
+        json.addProperty("model", model.name());
         json.addProperty("step", header.getStep());
         json.addProperty("incarnation", header.getIncarnation());
         json.addProperty("bytes", header.getTotalBytes());
@@ -44,7 +40,7 @@ final class WeightsReadCommand extends ServerCommand {
             .out()
             .printf(
                 "%s at step %d: %d bytes in %s%n",
-                model, header.getStep(), header.getTotalBytes(), out);
+                model.name(), header.getStep(), header.getTotalBytes(), out);
       }
     }
   }

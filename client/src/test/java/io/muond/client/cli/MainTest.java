@@ -10,6 +10,7 @@ import io.muond.safetensors.SafetensorsFile;
 import io.muond.safetensors.SafetensorsWriter;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -214,6 +215,24 @@ class MainTest {
       })
   void wrongCommandsAreOneLine(String line) {
     assertOneLine(run(line.isEmpty() ? new String[0] : line.split(" ", -1)));
+  }
+
+  @Test
+  void resultsThatCannotBeWrittenAreAnError() {
+    OutputStream full =
+        new OutputStream() {
+          @Override
+          public void write(int b) throws IOException {
+            throw new IOException("no space left");
+          }
+        };
+    err.reset();
+    int status =
+        Main.run(
+            new String[] {"status", "--server", server.address()},
+            new PrintStream(full, true, StandardCharsets.UTF_8),
+            new PrintStream(err, true, StandardCharsets.UTF_8));
+    assertOneLine(status, "results: cannot be written");
   }
 
   @Test

@@ -1,4 +1,4 @@
-package io.muond.server;
+package io.muond.units;
 
 import java.math.BigDecimal;
 import java.time.Duration;
@@ -7,7 +7,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /** Durations written like {@code 60s}, {@code 100ms}, {@code 1.5m} or {@code 2h}. */
-final class Durations {
+public final class Durations {
   private static final Pattern FORM = Pattern.compile("([0-9]+(?:\\.[0-9]+)?)\\s*(ms|s|m|h)");
   private static final Map<String, Long> MILLIS =
       Map.of("ms", 1L, "s", 1_000L, "m", 60_000L, "h", 3_600_000L);
@@ -15,8 +15,13 @@ final class Durations {
 
   private Durations() {}
 
-  /** Reads {@code text}. */
-  static Duration parse(String text) {
+  /**
+   * Reads {@code text}.
+   *
+   * @throws IllegalArgumentException if it is no such duration, or longer than 10,000 days; the
+   *     message is {@code text} and what was expected
+   */
+  public static Duration parse(String text) {
     Matcher matcher = FORM.matcher(text.strip());
     if (!matcher.matches()) {
       throw new IllegalArgumentException(expected(text));

@@ -1,0 +1,2 @@
+/** Quantities as people write them in options. */
+package io.muond.units;
