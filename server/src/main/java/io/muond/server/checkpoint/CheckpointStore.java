@@ -2,7 +2,6 @@ package io.muond.server.checkpoint;
 
 import static java.util.Objects.requireNonNull;
 
-import io.muond.files.AtomicFile;
 import io.muond.files.Directories;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -58,8 +57,7 @@ public final class CheckpointStore implements AutoCloseable {
    * Writes a checkpoint. Step and incarnation determine the tensors: if an intact checkpoint of
    * both exists, its tensors are kept, and at most its manifest is written again.
    *
-   * <p>A tombstone stays as it is. The sources are read by the calling thread and must not call
-   * this store.
+   * <p>The sources are read by the calling thread and must not call this store.
    */
   public CheckpointInfo save(
       String model, CheckpointMeta meta, List<TensorSource> weights, List<TensorSource> state)
@@ -70,16 +68,12 @@ public final class CheckpointStore implements AutoCloseable {
     try {
       Optional<Manifest> existing = intact(directory);
       if (existing.isEmpty()) {
-        return Listing.info(model, directory, write(directory, meta, weights, state));
+        return write(directory, model, meta, weights, state);
       }
-      if (existing.get().meta().sameContents(meta)) {
-        return Listing.info(model, directory, existing.get());
-      }
-      Manifest renewed =
-          new Manifest(
-              sequence.incrementAndGet(), meta, existing.get().weights(), existing.get().state());
-      directory.write(renewed);
-      return Listing.info(model, directory, renewed);
+      boolean isLiving = existing.get().sequence() > layout.tombstone(model).buried();
+      return isLiving && existing.get().meta().sameContents(meta)
+          ? Listing.info(model, directory, existing.get())
+          : rewrite(model, directory, existing.get(), meta);
     } finally {
       exclusive.unlock();
     }
@@ -88,6 +82,11 @@ public final class CheckpointStore implements AutoCloseable {
   /** A model's checkpoints, newest first. Those without a readable manifest are left out. */
   public List<CheckpointInfo> list(String model) throws CheckpointException {
     return listing.list(model);
+  }
+
+  /** Those of {@link #list(String)} that are not under a tombstone. */
+  public List<CheckpointInfo> living(String model) throws CheckpointException {
+    return listing.living(model);
   }
 
   /** All models' checkpoints, newest first, those under tombstones included. */
@@ -100,7 +99,7 @@ public final class CheckpointStore implements AutoCloseable {
     return listing.isWhole(model);
   }
 
-  /** Models with checkpoints and without a tombstone, by name: what a restart brings back. */
+  /** Models with living checkpoints, by name: what a restart brings back. */
   public List<String> models() throws CheckpointException {
     return listing.models();
   }
@@ -132,19 +131,31 @@ public final class CheckpointStore implements AutoCloseable {
     }
   }
 
-  /** The newest checkpoint whose files are all intact. The corrupt ones before it are logged. */
-  public Optional<CheckpointInfo> newestIntact(String model) throws CheckpointException {
+  /** Whether all of a checkpoint's files are as they were written. What is not is logged. */
+  public boolean isIntact(String model, String id) throws CheckpointException {
+    CheckpointDirectory directory = layout.checkpoint(model, id);
     Lock shared = locks.shared(model);
     shared.lock();
     try {
-      for (CheckpointInfo checkpoint : list(model)) {
-        if (intact(layout.checkpoint(model, checkpoint.id())).isPresent()) {
-          return Optional.of(checkpoint);
-        }
-      }
-      return Optional.empty();
+      return intact(directory).isPresent();
     } finally {
       shared.unlock();
+    }
+  }
+
+  /** Makes a checkpoint the newest of its model, and a living one. */
+  public void renew(String model, String id) throws CheckpointException {
+    CheckpointDirectory directory = layout.checkpoint(model, id);
+    Lock exclusive = locks.exclusive(model);
+    exclusive.lock();
+    try {
+      List<CheckpointInfo> living = listing.living(model);
+      if (living.isEmpty() || !living.get(0).id().equals(id)) {
+        Manifest manifest = directory.manifest();
+        rewrite(model, directory, manifest, manifest.meta());
+      }
+    } finally {
+      exclusive.unlock();
     }
   }
 
@@ -165,45 +176,46 @@ public final class CheckpointStore implements AutoCloseable {
     }
   }
 
-  /** Marks a model as deleted, so that {@link #models} leaves it out. Checkpoints stay. */
-  public void tombstone(String model) throws CheckpointException {
-    change(
-        model,
-        () -> {
-          Directories.create(layout.model(model));
-          AtomicFile.write(layout.tombstone(model), new byte[0]);
-        });
-  }
-
-  /** Removes the mark, if there is one. */
-  public void clearTombstone(String model) throws CheckpointException {
-    change(
-        model,
-        () -> {
-          if (Files.deleteIfExists(layout.tombstone(model))) {
-            Directories.sync(layout.model(model));
-          }
-        });
+  /**
+   * Buries a model's checkpoints: {@link #models} leaves the model out until a later one is saved
+   * or renewed. They stay on disk.
+   */
+  public void bury(String model) throws CheckpointException {
+    Tombstone tombstone = layout.tombstone(model);
+    Lock exclusive = locks.exclusive(model);
+    exclusive.lock();
+    try {
+      if (listing.exists(model)) {
+        tombstone.bury(sequence.get());
+      }
+    } finally {
+      exclusive.unlock();
+    }
   }
 
   /** Removes all that there is of a model, all checkpoints at once, the tombstone last. */
   public void removeAll(String model) throws CheckpointException {
-    change(
-        model,
-        () -> {
-          Path removed = layout.removed(model);
-          if (Files.exists(removed)) {
-            Directories.remove(removed);
-          }
-          if (Files.exists(layout.checkpoints(model))) {
-            Files.move(layout.checkpoints(model), removed, StandardCopyOption.ATOMIC_MOVE);
-            Directories.sync(layout.model(model));
-            Directories.remove(removed);
-          }
-          if (Files.exists(layout.model(model))) {
-            Directories.remove(layout.model(model));
-          }
-        });
+    Path directory = layout.model(model);
+    Lock exclusive = locks.exclusive(model);
+    exclusive.lock();
+    try {
+      Path removed = layout.removed(model);
+      if (Files.exists(removed)) {
+        Directories.remove(removed);
+      }
+      if (Files.exists(layout.checkpoints(model))) {
+        Files.move(layout.checkpoints(model), removed, StandardCopyOption.ATOMIC_MOVE);
+        Directories.sync(directory);
+        Directories.remove(removed);
+      }
+      if (Files.exists(directory)) {
+        Directories.remove(directory);
+      }
+    } catch (IOException e) {
+      throw CheckpointException.storage(directory, e);
+    } finally {
+      exclusive.unlock();
+    }
   }
 
   /** Lets another store open the directory. Must not overlap other calls. */
@@ -216,35 +228,39 @@ public final class CheckpointStore implements AutoCloseable {
     }
   }
 
-  @FunctionalInterface
-  private interface Change {
-    void run() throws IOException;
-  }
-
-  private void change(String model, Change change) throws CheckpointException {
-    Path directory = layout.model(model);
-    Lock exclusive = locks.exclusive(model);
-    exclusive.lock();
-    try {
-      change.run();
-    } catch (IOException e) {
-      throw CheckpointException.storage(directory, e);
-    } finally {
-      exclusive.unlock();
-    }
-  }
-
-  private Manifest write(
+  /** Writes all of a checkpoint, or leaves none. */
+  private CheckpointInfo write(
       CheckpointDirectory directory,
+      String model,
       CheckpointMeta meta,
       List<TensorSource> weights,
       List<TensorSource> state)
       throws CheckpointException {
     try {
-      return directory.write(sequence.incrementAndGet(), meta, weights, state);
+      Manifest manifest = directory.write(sequence.incrementAndGet(), meta, weights, state);
+      return Listing.info(model, directory, manifest);
     } catch (CheckpointException | RuntimeException | Error e) {
       try {
         directory.remove();
+      } catch (CheckpointException remaining) {
+        e.addSuppressed(remaining);
+      }
+      throw e;
+    }
+  }
+
+  /** Gives a checkpoint a new manifest for the same files, or leaves the old one. */
+  private CheckpointInfo rewrite(
+      String model, CheckpointDirectory directory, Manifest old, CheckpointMeta meta)
+      throws CheckpointException {
+    Manifest manifest = new Manifest(sequence.incrementAndGet(), meta, old.weights(), old.state());
+    try {
+      directory.write(manifest);
+      return Listing.info(model, directory, manifest);
+    } catch (CheckpointException e) {
+      try {
+        // The new one may be in place, and only not known to be durable.
+        directory.write(old);
       } catch (CheckpointException remaining) {
         e.addSuppressed(remaining);
       }

@@ -1,6 +1,5 @@
 package io.muond.server.checkpoint;
 
-import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -32,6 +31,12 @@ final class Listing {
     return sorted(entries(model));
   }
 
+  /** Those of {@link #list(String)} that are not under the model's tombstone. */
+  List<CheckpointInfo> living(String model) throws CheckpointException {
+    long buried = layout.tombstone(model).buried();
+    return sorted(entries(model).stream().filter(e -> e.sequence() > buried).toList());
+  }
+
   List<CheckpointInfo> list() throws CheckpointException {
     List<Entry> all = new ArrayList<>();
     for (String model : layout.modelNames()) {
@@ -43,13 +48,17 @@ final class Listing {
   List<String> models() throws CheckpointException {
     List<String> models = new ArrayList<>();
     for (String model : layout.modelNames()) {
-      boolean any =
-          layout.checkpointDirectories(model).stream().anyMatch(CheckpointDirectory::exists);
-      if (any && !Files.exists(layout.tombstone(model))) {
+      boolean isBuried = layout.tombstone(model).buried() != Tombstone.NOTHING;
+      if (isBuried ? !living(model).isEmpty() : exists(model)) {
         models.add(model);
       }
     }
     return models;
+  }
+
+  /** Whether a model has any checkpoint, readable or not. */
+  boolean exists(String model) throws CheckpointException {
+    return layout.checkpointDirectories(model).stream().anyMatch(CheckpointDirectory::exists);
   }
 
   /** Whether every manifest of a model's checkpoints can be read, so that all are listed. */

@@ -38,8 +38,8 @@ record StoreLayout(Path dataDir) {
     return model(model).resolve("removed");
   }
 
-  Path tombstone(String model) {
-    return model(model).resolve("tombstone");
+  Tombstone tombstone(String model) {
+    return new Tombstone(model(model).resolve("tombstone"));
   }
 
   CheckpointDirectory checkpoint(String model, CheckpointMeta meta) {

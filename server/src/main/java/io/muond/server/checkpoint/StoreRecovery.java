@@ -4,6 +4,8 @@ import io.muond.files.Directories;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -13,16 +15,36 @@ final class StoreRecovery {
 
   private StoreRecovery() {}
 
-  /** Returns the highest sequence number of all checkpoints, 0 if there are none. */
+  /** Returns the highest sequence number that was ever given, as far as is known; 0 for none. */
   static long recover(StoreLayout layout) throws CheckpointException {
     long highest = 0;
+    List<Tombstone> damaged = new ArrayList<>();
     for (String model : layout.modelNames()) {
       finishRemoval(layout.removed(model));
       for (CheckpointDirectory checkpoint : layout.checkpointDirectories(model)) {
         highest = Math.max(highest, recover(checkpoint));
       }
+      highest = Math.max(highest, recover(layout.tombstone(model), damaged));
+    }
+    for (Tombstone tombstone : damaged) {
+      tombstone.replace(highest);
     }
     return highest;
+  }
+
+  /** A tombstone that cannot be read buries all that is there: better lost than risen again. */
+  private static long recover(Tombstone tombstone, List<Tombstone> damaged)
+      throws CheckpointException {
+    try {
+      return tombstone.buried();
+    } catch (CheckpointException e) {
+      if (e.kind() != CheckpointException.Kind.CORRUPT) {
+        throw e;
+      }
+      LOG.warn("all checkpoints beside it count as deleted: {}", e.getMessage());
+      damaged.add(tombstone);
+      return Tombstone.NOTHING;
+    }
   }
 
   private static long recover(CheckpointDirectory checkpoint) throws CheckpointException {

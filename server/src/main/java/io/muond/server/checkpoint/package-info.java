@@ -3,7 +3,8 @@
  *
  * <pre>
  *   DATA/lock                                          held while a store is open
- *   DATA/models/NAME/tombstone                         present: the model was deleted
+ *   DATA/models/NAME/tombstone                         up to which one the checkpoints are a
+ *                                                      deleted model's
  *   DATA/models/NAME/checkpoints/STEP-INCARNATION/
  *     weights.safetensors                              loads as is with any safetensors library
  *     state.safetensors                                momentum

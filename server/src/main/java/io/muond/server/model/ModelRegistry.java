@@ -241,7 +241,6 @@ public final class ModelRegistry implements AutoCloseable {
       Model model, ModelStore.Saved saved, String incarnation) {
     return restorer
         .restore(model, saved, incarnation)
-        .thenCompose(ignored -> store.revive(model.name()))
         .handle((ignored, failure) -> failure)
         .thenCompose(
             failure ->

@@ -48,6 +48,7 @@ final class ModelRestorer {
     return model
         .vacateSpare()
         .thenCompose(ignored -> store.load(model, saved.info()))
+        .thenCompose(ignored -> store.renew(saved.info()))
         .thenCompose(
             ignored -> {
               synchronized (model.state()) {

@@ -76,13 +76,7 @@ final class ModelStore {
     return submit(
         model.name(),
         "",
-        () -> {
-          CheckpointInfo info =
-              store().save(model.name(), meta, tensors.weights(), tensors.momentum());
-          // A tombstone is an earlier model's; from now on there is something newer to restore.
-          store().clearTombstone(model.name());
-          return info;
-        });
+        () -> store().save(model.name(), meta, tensors.weights(), tensors.momentum()));
   }
 
   CompletableFuture<Long> delete(String model, String checkpoint) {
@@ -100,12 +94,29 @@ final class ModelStore {
 
   private Saved read(String model, String checkpoint) throws IOException {
     List<CheckpointInfo> all = store().list(model);
-    CheckpointInfo info =
-        (checkpoint.isEmpty()
-                ? store().newestIntact(model)
-                : all.stream().filter(c -> c.id().equals(checkpoint)).findFirst())
-            .orElseThrow(() -> Refusals.checkpointNotFound(model, checkpoint));
-    CheckpointMeta meta = store().meta(model, info.id());
+    return checkpoint.isEmpty()
+        ? newestIntact(model, all)
+        : read(
+            all.stream()
+                .filter(c -> c.id().equals(checkpoint))
+                .findFirst()
+                .orElseThrow(() -> Refusals.checkpointNotFound(model, checkpoint)));
+  }
+
+  /**
+   * @param candidates newest first
+   */
+  private Saved newestIntact(String model, List<CheckpointInfo> candidates) throws IOException {
+    for (CheckpointInfo candidate : candidates) {
+      if (store().isIntact(model, candidate.id())) {
+        return read(candidate);
+      }
+    }
+    throw Refusals.checkpointNotFound(model, "");
+  }
+
+  private Saved read(CheckpointInfo info) throws IOException {
+    CheckpointMeta meta = store().meta(info.model(), info.id());
     return new Saved(
         info, CreateModelRequest.parseFrom(meta.modelSpec()), LedgerCodec.read(meta.ledger()));
   }
@@ -131,7 +142,7 @@ final class ModelStore {
     List<Saved> found = new ArrayList<>();
     for (String model : store().models()) {
       try {
-        found.add(read(model, ""));
+        found.add(newestIntact(model, store().living(model)));
       } catch (IOException | MuondException e) {
         damaged.put(model, e);
       }
@@ -148,13 +159,13 @@ final class ModelStore {
         && store().list(info.model()).get(0).id().equals(info.id());
   }
 
-  /** A model that had been deleted is there again. */
-  CompletableFuture<Void> revive(String model) {
+  /** Makes a checkpoint the one that a restart goes back to. */
+  CompletableFuture<Void> renew(CheckpointInfo info) {
     return submit(
-        model,
-        "",
+        info.model(),
+        info.id(),
         () -> {
-          store().clearTombstone(model);
+          store().renew(info.model(), info.id());
           return null;
         });
   }
@@ -168,9 +179,7 @@ final class ModelStore {
         model,
         "",
         () -> {
-          if (!store().list(model).isEmpty()) {
-            store().tombstone(model);
-          }
+          store().bury(model);
           if (!keepCheckpoints) {
             store().removeAll(model);
           }

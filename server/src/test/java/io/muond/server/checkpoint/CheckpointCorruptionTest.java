@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -82,7 +83,7 @@ final class CheckpointCorruptionTest {
             () -> store.load("m", newer.id(), weights.empty(), state.empty()));
     assertThat(e.kind()).isEqualTo(Kind.NOT_FOUND);
     assertThat(store.list("m")).containsExactly(older);
-    assertThat(store.newestIntact("m")).contains(older);
+    assertThat(newestIntact()).contains(older);
   }
 
   @Test
@@ -112,10 +113,10 @@ final class CheckpointCorruptionTest {
     store = new CheckpointStore(data);
     assertThat(store.list("m")).containsExactly(older);
     flip(file("manifest.json"), 30);
-    assertThat(store.newestIntact("m")).contains(newer);
+    assertThat(newestIntact()).contains(newer);
     store.delete("m", newer.id());
     store.delete("m", older.id());
-    assertThat(store.newestIntact("m")).isEmpty();
+    assertThat(newestIntact()).isEmpty();
   }
 
   @Test
@@ -141,7 +142,16 @@ final class CheckpointCorruptionTest {
     assertThat(e.kind()).isEqualTo(Kind.CORRUPT);
     assertThat(e.file()).isEqualTo(file.toString());
     assertThat(e).hasMessageStartingWith(file.toString());
-    assertThat(store.newestIntact("m")).contains(older);
+    assertThat(newestIntact()).contains(older);
+  }
+
+  private Optional<CheckpointInfo> newestIntact() throws IOException {
+    for (CheckpointInfo checkpoint : store.list("m")) {
+      if (store.isIntact("m", checkpoint.id())) {
+        return Optional.of(checkpoint);
+      }
+    }
+    return Optional.empty();
   }
 
   private void refuse(String name, long floatIndex, ByteBuffer from) {

@@ -78,7 +78,6 @@ final class CheckpointStoreTest {
     CheckpointInfo other = save("n", 1, "c");
     assertThat(store.list("m")).containsExactly(third, second, first);
     assertThat(store.list()).containsExactly(other, third, second, first);
-    assertThat(store.newestIntact("m")).contains(third);
     assertThat(store.models()).containsExactly("m", "n");
   }
 
@@ -134,29 +133,66 @@ final class CheckpointStoreTest {
     assertThatThrownBy(() -> save("m", 1, name)).isInstanceOf(IllegalArgumentException.class);
     assertThatThrownBy(() -> store.list(name)).isInstanceOf(IllegalArgumentException.class);
     assertThatThrownBy(() -> store.removeAll(name)).isInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(() -> store.tombstone(name)).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> store.bury(name)).isInstanceOf(IllegalArgumentException.class);
   }
 
   @Test
-  void tombstonesOutliveTheStore() throws IOException {
-    CheckpointInfo saved = save("m", 1, "a");
-    store.tombstone("m");
+  void aTombstoneBuriesWhatIsThereForGood() throws IOException {
+    CheckpointInfo buried = save("m", 5, "a");
+    store.bury("m");
     reopen();
     assertThat(store.models()).isEmpty();
-    assertThat(store.list("m")).containsExactly(saved);
-    assertThat(store.list()).containsExactly(saved);
-    save("m", 2, "a");
-    assertThat(store.models()).isEmpty();
-    store.clearTombstone("m");
+    assertThat(store.living("m")).isEmpty();
+    assertThat(store.list("m")).containsExactly(buried);
+    assertThat(store.list()).containsExactly(buried);
+    store.delete("m", buried.id());
     reopen();
+    // The numbers go on above the tombstone's, whatever is left.
+    CheckpointInfo later = save("m", 1, "b");
     assertThat(store.models()).containsExactly("m");
+    assertThat(store.living("m")).containsExactly(later);
+    store.bury("m");
+    reopen();
+    assertThat(store.models()).isEmpty();
+  }
+
+  @Test
+  void whatIsRenewedOrSavedAgainLives() throws IOException {
+    CheckpointInfo first = save("m", 1, "a");
+    CheckpointInfo second = save("m", 2, "a");
+    CheckpointInfo third = save("m", 3, "a");
+    store.bury("m");
+    store.renew("m", second.id());
+    reopen();
+    assertThat(store.living("m")).containsExactly(second);
+    assertThat(store.list("m")).containsExactly(second, third, first);
+    save("m", 1, "a");
+    assertThat(store.living("m")).containsExactly(first, second);
+    assertNotFound(() -> store.renew("m", "000000000009-a"));
+  }
+
+  @Test
+  void nothingIsBuriedWhereThereIsNothing() throws IOException {
+    store.bury("m");
+    assertThat(data.resolve("models/m")).doesNotExist();
+  }
+
+  @Test
+  void aDamagedTombstoneBuriesWhatIsThere() throws IOException {
+    save("m", 1, "a");
+    Files.writeString(data.resolve("models/m/tombstone"), "x");
+    reopen();
+    assertThat(store.models()).isEmpty();
+    CheckpointInfo later = save("m", 2, "a");
+    reopen();
+    assertThat(store.living("m")).containsExactly(later);
   }
 
   @Test
   void removesAllOfAModel() throws IOException {
     save("m", 1, "a");
     CheckpointInfo other = save("n", 1, "a");
-    store.tombstone("m");
+    store.bury("m");
     store.removeAll("m");
     store.removeAll("never-was");
     assertThat(data.resolve("models/m")).doesNotExist();

@@ -12,12 +12,9 @@ import io.muond.v1.Checkpoint;
 import io.muond.v1.DeleteCheckpointRequest;
 import io.muond.v1.DeleteModelRequest;
 import io.muond.v1.Durability;
-import io.muond.v1.ListCheckpointsRequest;
 import io.muond.v1.ListModelsRequest;
 import io.muond.v1.Model;
 import io.muond.v1.ParameterList;
-import io.muond.v1.RestoreCheckpointRequest;
-import io.muond.v1.SaveCheckpointRequest;
 import io.muond.v1.SetWorkersRequest;
 import io.muond.v1.StepReport;
 import java.io.IOException;
@@ -55,25 +52,15 @@ class CheckpointsTest {
   }
 
   private Checkpoint save() {
-    return client
-        .checkpoints()
-        .saveCheckpoint(SaveCheckpointRequest.newBuilder().setModel("m").build())
-        .getCheckpoint();
+    return client.save("m");
   }
 
   private List<Checkpoint> list() {
-    return client
-        .checkpoints()
-        .listCheckpoints(ListCheckpointsRequest.newBuilder().setModel("m").build())
-        .getCheckpointsList();
+    return client.checkpoints("m");
   }
 
   private Model restore(String checkpoint) {
-    return client
-        .checkpoints()
-        .restoreCheckpoint(
-            RestoreCheckpointRequest.newBuilder().setModel("m").setCheckpoint(checkpoint).build())
-        .getModel();
+    return client.restore("m", checkpoint);
   }
 
   @Test
@@ -237,6 +224,35 @@ class CheckpointsTest {
     client.models().deleteModel(DeleteModelRequest.newBuilder().setModel("m").build());
     assertThat(list()).isEmpty();
     assertThat(refusal(() -> restore(""))).isEqualTo("NOT_FOUND/CHECKPOINT_NOT_FOUND");
+  }
+
+  @Test
+  void aRestartGoesBackToTheCheckpointRestoredLast() {
+    Model model = client.create(small("m"));
+    client.step(model, 1, 1);
+    Checkpoint first = save();
+    client.step(model, 2, 1);
+    Checkpoint second = save();
+    assertThat(restore(first.getCheckpoint()).getDurableStep()).isEqualTo(1);
+    assertThat(list()).containsExactly(first, second);
+    restart();
+    assertThat(client.get("m").getCommittedStep()).isEqualTo(1);
+    assertThat(client.get("m").getDurableStep()).isEqualTo(1);
+  }
+
+  @Test
+  void aDamagedCheckpointDoesNotBringADeletedModelBack() throws IOException {
+    client.create(small("m"));
+    save();
+    client
+        .models()
+        .deleteModel(
+            DeleteModelRequest.newBuilder().setModel("m").setKeepCheckpoints(true).build());
+    client.create(small("m").setSeed(8));
+    damage(save().getCheckpoint(), "weights.safetensors");
+    restart();
+    assertThat(client.models().listModels(ListModelsRequest.getDefaultInstance()).getModelsList())
+        .isEmpty();
   }
 
   @Test

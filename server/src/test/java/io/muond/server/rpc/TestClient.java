@@ -7,11 +7,13 @@ import io.grpc.ManagedChannel;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
 import io.grpc.stub.StreamObserver;
+import io.muond.v1.Checkpoint;
 import io.muond.v1.CheckpointServiceGrpc;
 import io.muond.v1.CommitOptions;
 import io.muond.v1.CreateModelRequest;
 import io.muond.v1.DataType;
 import io.muond.v1.GetModelRequest;
+import io.muond.v1.ListCheckpointsRequest;
 import io.muond.v1.Manifold;
 import io.muond.v1.Model;
 import io.muond.v1.ModelServiceGrpc;
@@ -19,7 +21,9 @@ import io.muond.v1.Parameter;
 import io.muond.v1.ParameterList;
 import io.muond.v1.ReadWeightsRequest;
 import io.muond.v1.ReadWeightsResponse;
+import io.muond.v1.RestoreCheckpointRequest;
 import io.muond.v1.Rule;
+import io.muond.v1.SaveCheckpointRequest;
 import io.muond.v1.StepHeader;
 import io.muond.v1.StepReport;
 import io.muond.v1.StepRequest;
@@ -176,6 +180,29 @@ final class TestClient {
 
   static float first(ByteString bytes) {
     return bytes.asReadOnlyByteBuffer().order(ByteOrder.LITTLE_ENDIAN).getFloat(0);
+  }
+
+  Checkpoint save(String model) {
+    return checkpoints()
+        .saveCheckpoint(SaveCheckpointRequest.newBuilder().setModel(model).build())
+        .getCheckpoint();
+  }
+
+  /** Its checkpoints, newest first. */
+  List<Checkpoint> checkpoints(String model) {
+    return checkpoints()
+        .listCheckpoints(ListCheckpointsRequest.newBuilder().setModel(model).build())
+        .getCheckpointsList();
+  }
+
+  /**
+   * @param checkpoint its id, "" for the newest intact one
+   */
+  Model restore(String model, String checkpoint) {
+    return checkpoints()
+        .restoreCheckpoint(
+            RestoreCheckpointRequest.newBuilder().setModel(model).setCheckpoint(checkpoint).build())
+        .getModel();
   }
 
   /** What a refusal says of itself. */
