@@ -11,6 +11,13 @@ import java.time.Instant;
  * @param incarnation the history that the step belongs to
  * @param createTime when the model was saved
  * @param sizeBytes bytes on disk
+ * @param automatic whether nobody asked for it
  */
 public record CheckpointInfo(
-    String model, String id, long step, String incarnation, Instant createTime, long sizeBytes) {}
+    String model,
+    String id,
+    long step,
+    String incarnation,
+    Instant createTime,
+    long sizeBytes,
+    boolean automatic) {}

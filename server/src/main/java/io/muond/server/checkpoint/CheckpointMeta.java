@@ -13,9 +13,15 @@ import java.time.Instant;
  * @param modelSpec the model's declaration, in the caller's encoding
  * @param ledger the model's ledger, in the caller's encoding
  * @param createTime when the model was saved
+ * @param automatic whether nobody asked for it, so that {@link CheckpointStore#prune} may remove it
  */
 public record CheckpointMeta(
-    long step, String incarnation, ByteString modelSpec, ByteString ledger, Instant createTime) {
+    long step,
+    String incarnation,
+    ByteString modelSpec,
+    ByteString ledger,
+    Instant createTime,
+    boolean automatic) {
   public CheckpointMeta {
     if (step < 0) {
       throw new IllegalArgumentException("step: " + step + " (expected: >= 0)");
@@ -31,6 +37,13 @@ public record CheckpointMeta(
     return step == other.step
         && incarnation.equals(other.incarnation)
         && modelSpec.equals(other.modelSpec)
-        && ledger.equals(other.ledger);
+        && ledger.equals(other.ledger)
+        && automatic == other.automatic;
+  }
+
+  /** This instead of {@code old}: once asked for, a checkpoint stays so. */
+  CheckpointMeta inPlaceOf(CheckpointMeta old) {
+    return new CheckpointMeta(
+        step, incarnation, modelSpec, ledger, createTime, automatic && old.automatic);
   }
 }

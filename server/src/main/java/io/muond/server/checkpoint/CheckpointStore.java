@@ -55,7 +55,8 @@ public final class CheckpointStore implements AutoCloseable {
 
   /**
    * Writes a checkpoint. Step and incarnation determine the tensors: if an intact checkpoint of
-   * both exists, its tensors are kept, and at most its manifest is written again.
+   * both exists, its tensors are kept, and at most its manifest is written again. One that somebody
+   * had asked for does not become automatic.
    *
    * <p>The sources are read by the calling thread and must not call this store.
    */
@@ -70,10 +71,11 @@ public final class CheckpointStore implements AutoCloseable {
       if (existing.isEmpty()) {
         return write(directory, model, meta, weights, state);
       }
+      CheckpointMeta renewed = meta.inPlaceOf(existing.get().meta());
       boolean isLiving = existing.get().sequence() > layout.tombstone(model).buried();
-      return isLiving && existing.get().meta().sameContents(meta)
+      return isLiving && existing.get().meta().sameContents(renewed)
           ? Listing.info(model, directory, existing.get())
-          : rewrite(model, directory, existing.get(), meta);
+          : rewrite(model, directory, existing.get(), renewed);
     } finally {
       exclusive.unlock();
     }
@@ -156,6 +158,21 @@ public final class CheckpointStore implements AutoCloseable {
       }
     } finally {
       exclusive.unlock();
+    }
+  }
+
+  /**
+   * Removes the automatic checkpoints of a model but the newest ones. Those under its tombstone
+   * stay.
+   *
+   * @param keep how many automatic ones stay
+   */
+  public void prune(String model, int keep) throws CheckpointException {
+    List<CheckpointInfo> automatic =
+        listing.living(model).stream().filter(CheckpointInfo::automatic).toList();
+    for (CheckpointInfo old :
+        automatic.subList(Math.min(keep, automatic.size()), automatic.size())) {
+      delete(model, old.id());
     }
   }
 

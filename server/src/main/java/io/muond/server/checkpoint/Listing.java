@@ -77,7 +77,8 @@ final class Listing {
         meta.step(),
         meta.incarnation(),
         meta.createTime(),
-        directory.sizeBytes(manifest));
+        directory.sizeBytes(manifest),
+        meta.automatic());
   }
 
   private List<Entry> entries(String model) throws CheckpointException {

@@ -75,6 +75,7 @@ final class ManifestJson {
     json.name("step").value(meta.step());
     json.name("incarnation").value(meta.incarnation());
     json.name("create_time").value(meta.createTime().toString());
+    json.name("automatic").value(meta.automatic());
     write(json, CheckpointDirectory.WEIGHTS, manifest.weights());
     write(json, CheckpointDirectory.STATE, manifest.state());
     json.name("model_spec").value(base64.encodeToString(meta.modelSpec().toByteArray()));
@@ -98,12 +99,15 @@ final class ManifestJson {
     long step = number(json, "step");
     String incarnation = string(json, "incarnation");
     Instant createTime = Instant.parse(string(json, "create_time"));
+    expect(json, "automatic");
+    boolean automatic = json.nextBoolean();
     FileSum weights = sum(json, CheckpointDirectory.WEIGHTS);
     FileSum state = sum(json, CheckpointDirectory.STATE);
     ByteString modelSpec = bytes(json, "model_spec");
     ByteString ledger = bytes(json, "ledger");
     json.endObject();
-    CheckpointMeta meta = new CheckpointMeta(step, incarnation, modelSpec, ledger, createTime);
+    CheckpointMeta meta =
+        new CheckpointMeta(step, incarnation, modelSpec, ledger, createTime, automatic);
     return new Manifest(sequence, meta, weights, state);
   }
 

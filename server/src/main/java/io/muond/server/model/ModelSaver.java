@@ -4,24 +4,13 @@ import io.muond.server.checkpoint.CheckpointInfo;
 import io.muond.server.checkpoint.CheckpointMeta;
 import io.muond.v1.CreateModelRequest;
 import java.time.Instant;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
-/**
- * Writes one model's checkpoints, by request and by itself. Of those that it writes by itself it
- * keeps the last two: the older one is what remains should the newer turn out to be damaged.
- */
+/** Writes one model's checkpoints, by request and by itself. */
 final class ModelSaver {
-  private static final Logger logger = LoggerFactory.getLogger(ModelSaver.class);
-  private static final int KEPT = 2;
-
   private final Model model;
   private final ModelStore store;
-  private final Deque<String> automatic = new ArrayDeque<>();
 
   ModelSaver(Model model, ModelStore store) {
     this.model = model;
@@ -31,12 +20,7 @@ final class ModelSaver {
   /** Writes a checkpoint by request. To be called exclusively. */
   CompletableFuture<CheckpointInfo> save() {
     store.require();
-    return write()
-        .thenApply(
-            info -> {
-              automatic.remove(info.id());
-              return info;
-            });
+    return write(false);
   }
 
   /** Writes a checkpoint if one is due after {@code step}. To be called exclusively. */
@@ -60,7 +44,6 @@ final class ModelSaver {
                     .list(model.name())
                     .thenApply(
                         left -> {
-                          automatic.remove(checkpoint);
                           removed(left);
                           return freed;
                         }));
@@ -99,39 +82,14 @@ final class ModelSaver {
   }
 
   private CompletableFuture<Void> saveAutomatically() {
-    return write()
-        .thenCompose(
-            info -> {
-              automatic.remove(info.id());
-              automatic.add(info.id());
-              return automatic.size() <= KEPT
-                  ? CompletableFuture.<Void>completedFuture(null)
-                  : prune(automatic.remove());
-            });
+    return write(true).thenApply(info -> null);
   }
 
-  /** That an old checkpoint cannot be removed does not make the new one less durable. */
-  private CompletableFuture<Void> prune(String checkpoint) {
-    return store
-        .delete(model.name(), checkpoint)
-        .handle(
-            (freed, failure) -> {
-              if (failure != null) {
-                logger.warn(
-                    "model \"{}\": checkpoint {} was not removed: {}",
-                    model.name(),
-                    checkpoint,
-                    failure.getMessage());
-              }
-              return null;
-            });
-  }
-
-  private CompletableFuture<CheckpointInfo> write() {
+  private CompletableFuture<CheckpointInfo> write(boolean automatic) {
     CheckpointMeta meta;
     synchronized (model.state()) {
       model.state().requireReady(model.name());
-      meta = meta(model.state());
+      meta = meta(model.state(), automatic);
     }
     return store
         .save(model, meta)
@@ -144,7 +102,7 @@ final class ModelSaver {
             });
   }
 
-  private CheckpointMeta meta(ModelState state) {
+  private CheckpointMeta meta(ModelState state, boolean automatic) {
     List<String> workers = state.workers().ids();
     CreateModelRequest.Builder request =
         model.spec().request().toBuilder().clearWorkers().setMaxWorkers(model.spec().maxWorkers());
@@ -158,6 +116,7 @@ final class ModelSaver {
         state.ledger().incarnation(),
         request.build().toByteString(),
         LedgerCodec.write(history),
-        Instant.now());
+        Instant.now(),
+        automatic);
   }
 }

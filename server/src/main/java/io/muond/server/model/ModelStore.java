@@ -15,9 +15,16 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Models in the data directory, if there is one. Everything runs on the storage threads. */
 final class ModelStore {
+  private static final Logger logger = LoggerFactory.getLogger(ModelStore.class);
+
+  /** Automatic checkpoints: the older one is what remains should the newer one be damaged. */
+  private static final int KEPT = 2;
+
   private final Optional<CheckpointStore> store;
   private final Executor storage;
 
@@ -76,7 +83,23 @@ final class ModelStore {
     return submit(
         model.name(),
         "",
-        () -> store().save(model.name(), meta, tensors.weights(), tensors.momentum()));
+        () -> {
+          CheckpointInfo info =
+              store().save(model.name(), meta, tensors.weights(), tensors.momentum());
+          if (meta.automatic()) {
+            prune(model.name());
+          }
+          return info;
+        });
+  }
+
+  /** That an old checkpoint cannot be removed does not make the new one less durable. */
+  private void prune(String model) {
+    try {
+      store().prune(model, KEPT);
+    } catch (CheckpointException e) {
+      logger.warn("model \"{}\": old checkpoints were not removed: {}", model, e.getMessage());
+    }
   }
 
   CompletableFuture<Long> delete(String model, String checkpoint) {

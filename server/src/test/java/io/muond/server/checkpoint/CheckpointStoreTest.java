@@ -88,7 +88,7 @@ final class CheckpointStoreTest {
     Object before = Files.getAttribute(file, "unix:ino");
     assertThat(save("m", 3, "a")).isEqualTo(saved);
     CheckpointMeta renewed =
-        new CheckpointMeta(3, "a", ByteString.EMPTY, ByteString.EMPTY, Instant.EPOCH);
+        new CheckpointMeta(3, "a", ByteString.EMPTY, ByteString.EMPTY, Instant.EPOCH, false);
     CheckpointInfo again = store.save("m", renewed, weights.sources(), state.sources());
     assertThat(again.id()).isEqualTo(saved.id());
     assertThat(store.meta("m", saved.id())).isEqualTo(renewed);
@@ -169,6 +169,30 @@ final class CheckpointStoreTest {
     save("m", 1, "a");
     assertThat(store.living("m")).containsExactly(first, second);
     assertNotFound(() -> store.renew("m", "000000000009-a"));
+  }
+
+  @Test
+  void prunesWhatNobodyAskedFor() throws IOException {
+    saveAutomatically(1);
+    store.bury("m");
+    for (int step = 2; step <= 6; step++) {
+      saveAutomatically(step);
+    }
+    save("m", 3, "a");
+    // Once asked for, always asked for.
+    saveAutomatically(3);
+    save("m", 7, "a");
+    reopen();
+    store.prune("m", 2);
+    assertThat(store.list("m"))
+        .extracting(CheckpointInfo::step)
+        .containsExactly(7L, 3L, 6L, 5L, 1L);
+    store.prune("m", 2);
+    assertThat(store.list("m")).hasSize(5);
+  }
+
+  private void saveAutomatically(long step) throws IOException {
+    store.save("m", Tensors.meta(step, "a", true), weights.sources(), state.sources());
   }
 
   @Test

@@ -58,12 +58,17 @@ final class Tensors implements TensorSink {
   }
 
   static CheckpointMeta meta(long step, String incarnation) {
+    return meta(step, incarnation, false);
+  }
+
+  static CheckpointMeta meta(long step, String incarnation, boolean automatic) {
     return new CheckpointMeta(
         step,
         incarnation,
         ByteString.copyFromUtf8("spec"),
         ByteString.copyFromUtf8("ledger of " + step),
-        Instant.parse("2026-01-02T03:04:05.678Z").plusSeconds(step));
+        Instant.parse("2026-01-02T03:04:05.678Z").plusSeconds(step),
+        automatic);
   }
 
   private static final class Source implements TensorSource {

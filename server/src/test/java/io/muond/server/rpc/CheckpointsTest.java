@@ -128,6 +128,20 @@ class CheckpointsTest {
   }
 
   @Test
+  void whatTheServerWroteItselfItRemovesAfterARestartToo() {
+    Model model = client.create(small("m").setDurability(Durability.newBuilder().setEverySteps(1)));
+    client.step(model, 1, 1);
+    // Asked for, and saved again because of the workers: it stays.
+    save();
+    client.models().setWorkers(SetWorkersRequest.newBuilder().setModel("m").build());
+    for (int step = 2; step <= 9; step++) {
+      client.step(model, step, 1);
+      restart();
+    }
+    assertThat(list()).extracting(Checkpoint::getStep).containsExactly(9L, 8L, 1L);
+  }
+
+  @Test
   void everyNthStepIsSaved() {
     Model model = client.create(small("m").setDurability(Durability.newBuilder().setEverySteps(2)));
     assertThat(client.step(model, 1, 1).getDurableStep()).isZero();
