@@ -81,6 +81,25 @@ public final class CheckpointStore implements AutoCloseable {
     }
   }
 
+  /**
+   * Writes a checkpoint. One of the same step and incarnation is removed first: it is of something
+   * that never came to be.
+   *
+   * <p>The sources are read by the calling thread and must not call this store.
+   */
+  public CheckpointInfo replace(
+      String model, CheckpointMeta meta, List<TensorSource> weights, List<TensorSource> state)
+      throws CheckpointException {
+    CheckpointDirectory directory = layout.checkpoint(model, meta);
+    Lock exclusive = locks.exclusive(model);
+    exclusive.lock();
+    try {
+      return write(directory, model, meta, weights, state);
+    } finally {
+      exclusive.unlock();
+    }
+  }
+
   /** A model's checkpoints, newest first. Those without a readable manifest are left out. */
   public List<CheckpointInfo> list(String model) throws CheckpointException {
     return listing.list(model);

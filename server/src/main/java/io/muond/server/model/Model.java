@@ -3,21 +3,16 @@ package io.muond.server.model;
 import static java.util.Objects.requireNonNull;
 
 import io.muond.server.checkpoint.CheckpointInfo;
-import io.muond.server.model.WeightsReader.Snapshot;
-import io.muond.server.model.WeightsReader.Source;
+import io.muond.server.model.StepLedger.Point;
 import io.muond.v1.CommitOptions;
-import io.muond.v1.DataType;
 import io.muond.v1.ParameterReport;
 import io.muond.v1.ReadWeightsRequest;
 import io.muond.v1.SetWorkersResponse;
 import io.muond.v1.StepHeader;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
@@ -38,6 +33,7 @@ public final class Model {
   private final SerialQueue queue = new SerialQueue();
   private final StepDesk desk;
   private final StepComputation computation;
+  private final WeightsDesk weights;
   private final StepCommitter committer;
   private final ModelSaver saver;
   private WeightsUpload upload;
@@ -55,10 +51,11 @@ public final class Model {
     this.createTime = origin.createTime();
     this.state = new ModelState(origin.ledger(), origin.workers(), origin.ready());
     this.readers = new ReaderBoard(platform.timer(), platform.settings().readerGrace());
+    this.weights = new WeightsDesk(this, readers);
     this.desk = new StepDesk(spec, state, memory, platform);
     this.computation = new StepComputation(platform, layout, memory);
     this.saver = new ModelSaver(this, platform.store());
-    this.committer = new StepCommitter(this, memory, computation);
+    this.committer = new StepCommitter(this, computation);
   }
 
   ModelSpec spec() {
@@ -166,19 +163,69 @@ public final class Model {
       throw Refusals.invalidField(
           "workers", workers.size() + " ids", "at most max_workers, " + spec.maxWorkers());
     }
-    return state
-        .whenIdle(() -> replaceWorkers(workers))
-        .thenCompose(
-            response -> exclusively(() -> saver.saveIfAutomatic().thenApply(ignored -> response)));
+    return withoutStep("the workers were changed", () -> replaceWorkers(workers));
   }
 
-  private SetWorkersResponse replaceWorkers(List<String> workers) {
-    desk.drop("the workers were changed");
-    state.setWorkers(new WorkerSet(workers, state.workers().epoch() + 1));
-    return SetWorkersResponse.newBuilder()
-        .setWorkerEpoch(state.workers().epoch())
-        .setNextStep(state.ledger().nextStep())
-        .build();
+  private CompletableFuture<SetWorkersResponse> replaceWorkers(List<String> ids) {
+    WorkerSet workers;
+    synchronized (state) {
+      workers = new WorkerSet(ids, state.workers().epoch() + 1);
+    }
+    return saver
+        .saveWorkers(workers)
+        .thenApply(
+            saved -> {
+              synchronized (state) {
+                state.setWorkers(workers);
+                if (saved) {
+                  state.ledger().saved();
+                }
+                return SetWorkersResponse.newBuilder()
+                    .setWorkerEpoch(workers.epoch())
+                    .setNextStep(state.ledger().nextStep())
+                    .build();
+              }
+            });
+  }
+
+  /** Drops the open step and runs an operation alone; no step opens until it ends. */
+  <T> CompletableFuture<T> withoutStep(String why, Supplier<CompletableFuture<T>> operation) {
+    return state
+        .whenIdle(
+            () -> {
+              desk.drop(why);
+              state.occupy();
+              return this;
+            })
+        .thenCompose(
+            occupied -> exclusively(operation).whenComplete((result, failure) -> release()));
+  }
+
+  private void release() {
+    CompletableFuture<Void> busy;
+    synchronized (state) {
+      busy = state.release();
+    }
+    busy.complete(null);
+  }
+
+  /**
+   * The spare buffers become the model's weights and momentum, and its history stands at {@code
+   * next}. To be called exclusively.
+   *
+   * @param saved whether a checkpoint of that is on disk
+   */
+  void publish(Point next, boolean saved) {
+    synchronized (state) {
+      memory.commit();
+      state.ledger().advance(next);
+      if (saved) {
+        state.ledger().saved();
+      }
+      state.setOpen(null);
+      state.repeats().clear();
+      state.setReady();
+    }
   }
 
   /** Begins an upload of weights; drops the open step. */
@@ -202,53 +249,11 @@ public final class Model {
 
   /** Begins to read weights of the last committed step. The caller closes the reader. */
   public WeightsReader read(ReadWeightsRequest request) {
-    DataType type = request.getDataType();
-    if (type == DataType.DATA_TYPE_UNSPECIFIED) {
-      type = DataType.DATA_TYPE_FLOAT32;
-    } else if (Wire.elementType(type) == null) {
-      throw Refusals.invalidField("data_type", request.getDataTypeValue(), "a known data type");
-    }
-    List<ParameterSpec> wanted = parameters(request.getParametersList());
-    synchronized (state) {
-      state.requireLive();
-      state.requireReady(name());
-      long step = state.ledger().committedStep();
-      if (request.hasStep() && request.getStep() != step) {
-        throw Refusals.stepNotAvailable(name(), request.getStep(), step);
-      }
-      return pin(wanted, type);
-    }
+    return weights.read(request);
   }
 
-  private List<ParameterSpec> parameters(List<String> names) {
-    if (names.isEmpty()) {
-      return spec.parameters();
-    }
-    List<ParameterSpec> wanted = new ArrayList<>();
-    Set<String> seen = new HashSet<>();
-    for (String parameter : names) {
-      if (!seen.add(parameter)) {
-        throw Refusals.invalidField("parameters", '"' + parameter + "\" twice", "distinct names");
-      }
-      wanted.add(
-          spec.parameters().stream()
-              .filter(p -> p.name().equals(parameter))
-              .findFirst()
-              .orElseThrow(() -> Refusals.unknownParameter(name(), parameter)));
-    }
-    return wanted;
-  }
-
-  /** A reader of the committed weights. To be called with the lock. */
-  WeightsReader pin(List<ParameterSpec> parameters, DataType type) {
-    int buffer = memory.committedBuffer();
-    List<Source> sources =
-        parameters.stream().map(p -> new Source(p, memory.weights(p, buffer))).toList();
-    StepLedger ledger = state.ledger();
-    Snapshot snapshot =
-        new Snapshot(name(), ledger.incarnation(), ledger.committedStep(), buffer, sources);
-    return new WeightsReader(
-        platform.engine(), readers, snapshot, type, platform.observer()::weightBytes);
+  WeightsDesk weights() {
+    return weights;
   }
 
   /**

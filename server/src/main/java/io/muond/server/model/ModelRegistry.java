@@ -113,7 +113,7 @@ public final class ModelRegistry implements AutoCloseable {
       return CompletableFuture.completedFuture(model);
     }
     return model
-        .exclusively(() -> model.saver().saveIfAutomatic())
+        .exclusively(() -> model.saver().saveFirst())
         .handle((ignored, failure) -> failure)
         .thenCompose(
             failure ->

@@ -1,6 +1,7 @@
 package io.muond.server.model;
 
 import io.muond.server.model.ModelStore.Saved;
+import io.muond.server.model.StepLedger.Point;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
@@ -19,19 +20,8 @@ final class ModelRestorer {
    */
   CompletableFuture<Void> restore(Model model, Saved saved, String incarnation) {
     requireSameParameters(model, saved);
-    return model
-        .state()
-        .whenIdle(
-            () -> {
-              model.desk().drop("a checkpoint is being restored");
-              model.state().occupy();
-              return model;
-            })
-        .thenCompose(
-            occupied ->
-                model
-                    .exclusively(() -> load(model, saved, incarnation))
-                    .whenComplete((done, failure) -> release(model)));
+    return model.withoutStep(
+        "a checkpoint is being restored", () -> load(model, saved, incarnation));
   }
 
   private static void requireSameParameters(Model model, Saved saved) {
@@ -45,33 +35,11 @@ final class ModelRestorer {
   }
 
   private CompletableFuture<Void> load(Model model, Saved saved, String incarnation) {
+    Point next = new Point(incarnation, saved.info().step(), saved.history().last());
     return model
         .vacateSpare()
-        .thenCompose(ignored -> store.load(model, saved.info()))
-        .thenCompose(ignored -> store.renew(saved.info()))
-        .thenCompose(
-            ignored -> {
-              synchronized (model.state()) {
-                model.memory().commit();
-                model
-                    .state()
-                    .ledger()
-                    .restore(incarnation, saved.info().step(), saved.history().last().orElse(null));
-                model.state().repeats().clear();
-                model.state().setReady();
-              }
-              boolean renewed = !incarnation.equals(saved.info().incarnation());
-              return renewed
-                  ? model.saver().saveIfAutomatic()
-                  : CompletableFuture.<Void>completedFuture(null);
-            });
-  }
-
-  private static void release(Model model) {
-    CompletableFuture<Void> busy;
-    synchronized (model.state()) {
-      busy = model.state().release();
-    }
-    busy.complete(null);
+        .thenCompose(vacated -> store.load(model, saved.info()))
+        .thenCompose(loaded -> model.saver().saveRestored(next, saved.info()))
+        .thenAccept(done -> model.publish(next, true));
   }
 }

@@ -2,12 +2,17 @@ package io.muond.server.model;
 
 import io.muond.server.checkpoint.CheckpointInfo;
 import io.muond.server.checkpoint.CheckpointMeta;
+import io.muond.server.model.StepLedger.Point;
 import io.muond.v1.CreateModelRequest;
 import java.time.Instant;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
-/** Writes one model's checkpoints, by request and by itself. */
+/**
+ * Writes one model's checkpoints, by request and by itself. What it writes by itself it writes
+ * before the change is in force, so that a change which cannot be saved never was. All methods are
+ * to be called exclusively.
+ */
 final class ModelSaver {
   private final Model model;
   private final ModelStore store;
@@ -17,31 +22,100 @@ final class ModelSaver {
     this.store = store;
   }
 
-  /** Writes a checkpoint by request. To be called exclusively. */
+  /** Writes a checkpoint by request. */
   CompletableFuture<CheckpointInfo> save() {
     store.require();
-    return write(false);
+    return save(false);
   }
 
-  /** Writes a checkpoint if one is due after {@code step}. To be called exclusively. */
-  CompletableFuture<Void> saveIfDue(long step) {
-    long every = model.spec().everySteps();
-    if (every == 0 || step % every != 0 || isDurable(step)) {
-      return CompletableFuture.completedFuture(null);
+  /** Writes the first checkpoint of a model that has them written. */
+  CompletableFuture<Void> saveFirst() {
+    return isAutomatic()
+        ? save(true).thenApply(info -> null)
+        : CompletableFuture.completedFuture(null);
+  }
+
+  private CompletableFuture<CheckpointInfo> save(boolean automatic) {
+    ModelState state = model.state();
+    CheckpointMeta meta;
+    synchronized (state) {
+      state.requireReady(model.name());
+      meta = meta(state.ledger().now(), state.workers(), automatic);
     }
-    return saveAutomatically();
+    return store
+        .save(model, meta)
+        .thenApply(
+            info -> {
+              synchronized (state) {
+                state.ledger().saved();
+              }
+              return info;
+            });
   }
 
   /**
-   * Removes a checkpoint; what it alone had made durable no longer is. To be called exclusively.
+   * The step in the spare buffers leads to {@code next}: writes a checkpoint of that, if it is due.
+   *
+   * @return whether there is one
    */
+  CompletableFuture<Boolean> saveStep(Point next) {
+    return isAutomatic() && next.step() % model.spec().everySteps() == 0
+        ? saveSpare(next)
+        : CompletableFuture.completedFuture(false);
+  }
+
+  /**
+   * The weights in the spare buffers lead to {@code next}: writes a checkpoint of that, if the
+   * model has them written.
+   *
+   * @return whether there is one
+   */
+  CompletableFuture<Boolean> saveRewritten(Point next) {
+    return isAutomatic() ? saveSpare(next) : CompletableFuture.completedFuture(false);
+  }
+
+  /**
+   * The checkpoint in the spare buffers, {@code info}, leads to {@code next}: makes sure that a
+   * restart goes back to that.
+   */
+  CompletableFuture<Void> saveRestored(Point next, CheckpointInfo info) {
+    return isAutomatic() && !next.incarnation().equals(info.incarnation())
+        ? saveSpare(next).thenApply(saved -> null)
+        : store.renew(info);
+  }
+
+  private CompletableFuture<Boolean> saveSpare(Point next) {
+    CheckpointMeta meta;
+    synchronized (model.state()) {
+      meta = meta(next, model.state().workers(), true);
+    }
+    return store.saveSpare(model, meta).thenApply(saved -> true);
+  }
+
+  /**
+   * Writes a checkpoint of the model with other workers, if it has them written.
+   *
+   * @return whether there is one
+   */
+  CompletableFuture<Boolean> saveWorkers(WorkerSet workers) {
+    CheckpointMeta meta;
+    synchronized (model.state()) {
+      if (!isAutomatic() || !model.state().isReady()) {
+        return CompletableFuture.completedFuture(false);
+      }
+      meta = meta(model.state().ledger().now(), workers, true);
+    }
+    return store.save(model, meta).thenApply(info -> true);
+  }
+
+  /** Removes a checkpoint; what it alone had made durable no longer is. */
   CompletableFuture<Long> delete(String checkpoint) {
     return store
         .delete(model.name(), checkpoint)
         .thenCompose(
             freed ->
                 store
-                    .list(model.name())
+                    .living(model.name())
                     .thenApply(
                         left -> {
                           removed(left);
@@ -62,58 +136,21 @@ final class ModelSaver {
     }
   }
 
-  private boolean isReady() {
-    synchronized (model.state()) {
-      return model.state().isReady();
-    }
+  private boolean isAutomatic() {
+    return model.spec().everySteps() > 0;
   }
 
-  private boolean isDurable(long step) {
-    synchronized (model.state()) {
-      return model.state().ledger().durableStep().orElse(-1) >= step;
-    }
-  }
-
-  /** Writes a checkpoint if the model has them written. To be called exclusively. */
-  CompletableFuture<Void> saveIfAutomatic() {
-    return model.spec().everySteps() == 0 || !isReady()
-        ? CompletableFuture.completedFuture(null)
-        : saveAutomatically();
-  }
-
-  private CompletableFuture<Void> saveAutomatically() {
-    return write(true).thenApply(info -> null);
-  }
-
-  private CompletableFuture<CheckpointInfo> write(boolean automatic) {
-    CheckpointMeta meta;
-    synchronized (model.state()) {
-      model.state().requireReady(model.name());
-      meta = meta(model.state(), automatic);
-    }
-    return store
-        .save(model, meta)
-        .thenApply(
-            info -> {
-              synchronized (model.state()) {
-                model.state().ledger().saved(info.step());
-              }
-              return info;
-            });
-  }
-
-  private CheckpointMeta meta(ModelState state, boolean automatic) {
-    List<String> workers = state.workers().ids();
+  private CheckpointMeta meta(Point point, WorkerSet workers, boolean automatic) {
     CreateModelRequest.Builder request =
         model.spec().request().toBuilder().clearWorkers().setMaxWorkers(model.spec().maxWorkers());
-    if (!workers.equals(List.of(""))) {
-      request.addAllWorkers(workers);
+    if (!workers.ids().equals(List.of(""))) {
+      request.addAllWorkers(workers.ids());
     }
     LedgerCodec.History history =
-        new LedgerCodec.History(model.createTime(), state.workers().epoch(), state.ledger().last());
+        new LedgerCodec.History(model.createTime(), workers.epoch(), point.last());
     return new CheckpointMeta(
-        state.ledger().committedStep(),
-        state.ledger().incarnation(),
+        point.step(),
+        point.incarnation(),
         request.build().toByteString(),
         LedgerCodec.write(history),
         Instant.now(),

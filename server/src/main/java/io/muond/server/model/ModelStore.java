@@ -77,24 +77,41 @@ final class ModelStore {
     return store.orElseThrow(Refusals::noDataDirectory);
   }
 
-  /** Writes a checkpoint. To be called exclusively. */
+  /** Writes a checkpoint of what a model is. To be called exclusively. */
   CompletableFuture<CheckpointInfo> save(Model model, CheckpointMeta meta) {
-    ModelTensors tensors = new ModelTensors(model);
+    ModelTensors.Contents contents = new ModelTensors(model).committed();
     return submit(
         model.name(),
         "",
         () -> {
           CheckpointInfo info =
-              store().save(model.name(), meta, tensors.weights(), tensors.momentum());
-          if (meta.automatic()) {
-            prune(model.name());
-          }
+              store().save(model.name(), meta, contents.weights(), contents.momentum());
+          prune(model.name(), meta);
           return info;
         });
   }
 
+  /**
+   * Writes a checkpoint of what a model is about to be, from its spare buffers. To be called
+   * exclusively.
+   */
+  CompletableFuture<Void> saveSpare(Model model, CheckpointMeta meta) {
+    ModelTensors.Contents contents = new ModelTensors(model).spare();
+    return submit(
+        model.name(),
+        "",
+        () -> {
+          store().replace(model.name(), meta, contents.weights(), contents.momentum());
+          prune(model.name(), meta);
+          return null;
+        });
+  }
+
   /** That an old checkpoint cannot be removed does not make the new one less durable. */
-  private void prune(String model) {
+  private void prune(String model, CheckpointMeta saved) {
+    if (!saved.automatic()) {
+      return;
+    }
     try {
       store().prune(model, KEPT);
     } catch (CheckpointException e) {
@@ -108,6 +125,11 @@ final class ModelStore {
 
   CompletableFuture<List<CheckpointInfo>> list(String model) {
     return submit(model, "", () -> model.isEmpty() ? store().list() : store().list(model));
+  }
+
+  /** Those that a restart may go back to, newest first. */
+  CompletableFuture<List<CheckpointInfo>> living(String model) {
+    return submit(model, "", () -> store().living(model));
   }
 
   /** Reads what a checkpoint says of its model; the newest intact one if none is named. */

@@ -12,6 +12,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Function;
 
 /** A model's tensors as a checkpoint reads and writes them. */
 final class ModelTensors {
@@ -25,24 +26,33 @@ final class ModelTensors {
     this.memory = model.memory();
   }
 
-  /** The committed weights. */
-  List<TensorSource> weights() {
-    int buffer = memory.committedBuffer();
-    List<TensorSource> sources = new ArrayList<>();
-    layout.parameters().forEach(p -> sources.add(new Source(engine, p, memory.weights(p, buffer))));
-    return sources;
+  /**
+   * What a checkpoint holds.
+   *
+   * @param momentum of those that have it
+   */
+  record Contents(List<TensorSource> weights, List<TensorSource> momentum) {}
+
+  /** The committed weights and momentum. */
+  Contents committed() {
+    return contents(memory.committedBuffer(), memory::momentum);
   }
 
-  /** The momentum of those that have it. */
-  List<TensorSource> momentum() {
-    List<TensorSource> sources = new ArrayList<>();
+  /** What a commit would make the weights and the momentum: the spare buffers. */
+  Contents spare() {
+    return contents(1 - memory.committedBuffer(), p -> memory.gradient(p, 0));
+  }
+
+  private Contents contents(int buffer, Function<ParameterSpec, Region> momentum) {
+    List<TensorSource> weights = new ArrayList<>();
+    List<TensorSource> momenta = new ArrayList<>();
     for (ParameterSpec p : layout.parameters()) {
-      Region momentum = memory.momentum(p);
-      if (momentum != null) {
-        sources.add(new Source(engine, p, momentum));
+      weights.add(new Source(engine, p, memory.weights(p, buffer)));
+      if (memory.momentum(p) != null) {
+        momenta.add(new Source(engine, p, momentum.apply(p)));
       }
     }
-    return sources;
+    return new Contents(weights, momenta);
   }
 
   private record Source(Engine engine, ParameterSpec parameter, Region region)

@@ -1,6 +1,7 @@
 package io.muond.server.model;
 
 import io.muond.server.model.StepComputation.Outcome;
+import io.muond.server.model.StepLedger.Point;
 import io.muond.server.model.StepObserver.StepTimes;
 import io.muond.v1.CommitOptions;
 import io.muond.v1.StepReport;
@@ -14,14 +15,12 @@ import java.util.concurrent.CompletionException;
 final class StepCommitter {
   private final Model model;
   private final ModelState state;
-  private final ModelMemory memory;
   private final StepComputation computation;
   private final StepObserver observer;
 
-  StepCommitter(Model model, ModelMemory memory, StepComputation computation) {
+  StepCommitter(Model model, StepComputation computation) {
     this.model = model;
     this.state = model.state();
-    this.memory = memory;
     this.computation = computation;
     this.observer = model.observer();
   }
@@ -88,21 +87,21 @@ final class StepCommitter {
             .exceptionally(deleted -> settle(step, null, deleted));
   }
 
+  /** Saves the step if that is due, and only then makes it the model's last one. */
   private CompletableFuture<StepReport> finish(OpenStep step, Outcome outcome, long sealed) {
     long computed = System.nanoTime();
     StepReport report;
+    Point next;
     synchronized (state) {
       report = report(step, outcome);
-      memory.commit();
-      state.ledger().commit(record(step, report));
-      state.setOpen(null);
-      state.repeats().clear();
+      next = state.ledger().now().after(record(step, report));
     }
     return model
         .saver()
-        .saveIfDue(step.number())
+        .saveStep(next)
         .thenApply(
-            ignored -> {
+            saved -> {
+              model.publish(next, saved);
               StepTimes times =
                   new StepTimes(
                       seconds(step.opened(), sealed),
@@ -186,14 +185,14 @@ final class StepCommitter {
     StepReport.Builder full = report.toBuilder().setRepeatedStep(repeated);
     state.ledger().durableStep().ifPresent(full::setDurableStep);
     Optional<WeightsReader> weights =
-        options.returnWeights().map(type -> model.pin(model.spec().parameters(), type));
+        options.returnWeights().map(type -> model.weights().pin(model.spec().parameters(), type));
     return new Committed(full.build(), weights);
   }
 
   /** A commit that came after another call's had settled its step. */
   private CompletableFuture<Committed> answerSettled(StepTicket ticket, StepOptions options) {
     ticket.part().contribution.requireOpen();
-    return acknowledge(ticket, options);
+    return state.whenIdle(() -> answerRepeat(ticket, options));
   }
 
   private CompletableFuture<Committed> repeat(StepTicket ticket, StepOptions options) {
@@ -216,15 +215,7 @@ final class StepCommitter {
             "it was committed with other gradients or options");
       }
     }
-    return acknowledge(ticket, options);
-  }
-
-  /** A step whose checkpoint failed was not acknowledged: it is saved before it is now. */
-  private CompletableFuture<Committed> acknowledge(StepTicket ticket, StepOptions options) {
-    long step = ticket.header().getStep();
-    return model
-        .exclusively(() -> model.saver().saveIfDue(step))
-        .thenCompose(ignored -> state.whenIdle(() -> answerRepeat(ticket, options)));
+    return state.whenIdle(() -> answerRepeat(ticket, options));
   }
 
   private Committed answerRepeat(StepTicket ticket, StepOptions options) {

@@ -10,14 +10,34 @@ import java.util.OptionalLong;
  */
 final class StepLedger {
   private final String model;
-  private String incarnation;
-  private long committed;
+  private Point now;
   private long durable = -1;
-  private CommittedStep last;
 
   StepLedger(String model, String incarnation) {
     this.model = model;
-    this.incarnation = incarnation;
+    this.now = new Point(incarnation, 0, Optional.empty());
+  }
+
+  /**
+   * A point of a history: what a checkpoint holds of it.
+   *
+   * @param step the last committed one
+   * @param last its record, for repeats; empty if it cannot be repeated
+   */
+  record Point(String incarnation, long step, Optional<CommittedStep> last) {
+    /** After the next step. */
+    Point after(CommittedStep next) {
+      if (next.step() != step + 1) {
+        throw new IllegalStateException(
+            "step " + next.step() + " is committed, but the next one is " + (step + 1));
+      }
+      return new Point(incarnation, next.step(), Optional.of(next));
+    }
+
+    /** With the weights replaced: step numbers go on, the last step cannot be repeated. */
+    Point rewritten(String newIncarnation) {
+      return new Point(newIncarnation, step, Optional.empty());
+    }
   }
 
   /** What a header's step is. */
@@ -34,28 +54,34 @@ final class StepLedger {
    * @throws MuondException MODEL_REWOUND if its incarnation is stale, STEP_GAP if it is neither
    */
   Position locate(StepHeader header) {
-    if (!header.getIncarnation().equals(incarnation)) {
-      throw Refusals.modelRewound(model, header.getIncarnation(), incarnation, nextStep(), durable);
+    if (!header.getIncarnation().equals(now.incarnation())) {
+      throw Refusals.modelRewound(
+          model, header.getIncarnation(), now.incarnation(), nextStep(), durable);
     }
     if (header.getStep() == nextStep()) {
       return Position.NEXT;
     }
-    if (last != null && header.getStep() == last.step()) {
+    if (now.last().isPresent() && header.getStep() == now.step()) {
       return Position.LAST;
     }
     throw Refusals.stepGap(model, header.getStep(), nextStep());
   }
 
+  /** Where the history stands. */
+  Point now() {
+    return now;
+  }
+
   String incarnation() {
-    return incarnation;
+    return now.incarnation();
   }
 
   long committedStep() {
-    return committed;
+    return now.step();
   }
 
   long nextStep() {
-    return committed + 1;
+    return now.step() + 1;
   }
 
   /** The last step that a crash cannot undo. */
@@ -64,40 +90,21 @@ final class StepLedger {
   }
 
   Optional<CommittedStep> last() {
-    return Optional.ofNullable(last);
+    return now.last();
   }
 
-  /** The next step is committed. */
-  void commit(CommittedStep step) {
-    if (step.step() != nextStep()) {
-      throw new IllegalStateException(
-          "step " + step.step() + " is committed, but the next one is " + nextStep());
-    }
-    committed = step.step();
-    last = step;
+  /** The history stands at {@code next} from now on. */
+  void advance(Point next) {
+    now = next;
   }
 
-  /** A checkpoint of {@code step}, of this incarnation, is on disk. */
-  void saved(long step) {
-    durable = Math.max(durable, step);
+  /** A checkpoint of where the history stands is on disk, the newest one. */
+  void saved() {
+    durable = now.step();
   }
 
   /** Checkpoints were removed; {@code step} is what a crash goes back to now, -1 for nothing. */
   void unsaved(long step) {
     durable = step <= durable ? step : -1;
-  }
-
-  /** The weights were replaced: step numbers go on, the last step cannot be repeated. */
-  void rewrite(String newIncarnation) {
-    incarnation = newIncarnation;
-    last = null;
-  }
-
-  /** The model was put back to a checkpoint of {@code step}. */
-  void restore(String newIncarnation, long step, CommittedStep record) {
-    incarnation = newIncarnation;
-    committed = step;
-    durable = step;
-    last = record;
   }
 }

@@ -3,13 +3,13 @@ package io.muond.server.model;
 import io.muond.server.engine.ElementType;
 import io.muond.server.engine.Engine;
 import io.muond.server.engine.Region;
+import io.muond.server.model.StepLedger.Point;
 import io.muond.server.optimizer.NotFiniteException;
 import io.muond.v1.TensorChunk;
 import io.muond.v1.WriteWeightsResponse;
 import io.muond.v1.WrittenParameter;
 import java.nio.ByteBuffer;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -103,19 +103,22 @@ public final class WeightsUpload implements AutoCloseable {
   }
 
   private CompletableFuture<WriteWeightsResponse> commit(List<WrittenParameter> written) {
-    WriteWeightsResponse.Builder response = WriteWeightsResponse.newBuilder();
+    Point next;
     synchronized (model.state()) {
-      model.memory().commit();
-      StepLedger ledger = model.state().ledger();
-      ledger.rewrite(Incarnations.next());
-      model.state().repeats().clear();
-      model.state().setReady();
-      response
-          .setIncarnation(ledger.incarnation())
-          .setNextStep(ledger.nextStep())
-          .addAllParameters(new ArrayList<>(written));
+      next = model.state().ledger().now().rewritten(Incarnations.next());
     }
-    return model.saver().saveIfAutomatic().thenApply(ignored -> response.build());
+    return model
+        .saver()
+        .saveRewritten(next)
+        .thenApply(
+            saved -> {
+              model.publish(next, saved);
+              return WriteWeightsResponse.newBuilder()
+                  .setIncarnation(next.incarnation())
+                  .setNextStep(next.step() + 1)
+                  .addAllParameters(written)
+                  .build();
+            });
   }
 
   /** Drops the upload if nothing has arrived for {@code timeout}. */

@@ -97,6 +97,19 @@ final class CheckpointStoreTest {
   }
 
   @Test
+  void replacingAStepReplacesItsTensors() throws IOException {
+    CheckpointInfo saved = save("m", 3, "a");
+    Tensors others = Tensors.random(9, 5, 300_000, 0);
+    CheckpointInfo again =
+        store.replace("m", Tensors.meta(3, "a"), others.sources(), state.sources());
+    assertThat(store.list("m")).containsExactly(again);
+    assertThat(again.id()).isEqualTo(saved.id());
+    Tensors loaded = others.empty();
+    store.load("m", saved.id(), loaded, state.empty());
+    assertThat(loaded).isEqualTo(others);
+  }
+
+  @Test
   void aFailedSaveLeavesNothing() {
     TensorSource failing = new Failing();
     assertThatThrownBy(

@@ -39,7 +39,7 @@ class StepLedgerTest {
     for (int step : attempts) {
       if (step == expected + 1) {
         assertThat(ledger.locate(header("i", step))).isEqualTo(StepLedger.Position.NEXT);
-        ledger.commit(committed(step));
+        commit(ledger, step);
         expected++;
       } else if (step == expected && step > 0) {
         assertThat(ledger.locate(header("i", step))).isEqualTo(StepLedger.Position.LAST);
@@ -57,19 +57,23 @@ class StepLedgerTest {
     }
   }
 
+  private static void commit(StepLedger ledger, long step) {
+    ledger.advance(ledger.now().after(committed(step)));
+  }
+
   @Example
   void aStepIsNotCommittedTwice() {
     StepLedger ledger = new StepLedger("m", "i");
-    ledger.commit(committed(1));
-    assertThatThrownBy(() -> ledger.commit(committed(1))).isInstanceOf(IllegalStateException.class);
-    assertThatThrownBy(() -> ledger.commit(committed(3))).isInstanceOf(IllegalStateException.class);
+    commit(ledger, 1);
+    assertThatThrownBy(() -> commit(ledger, 1)).isInstanceOf(IllegalStateException.class);
+    assertThatThrownBy(() -> commit(ledger, 3)).isInstanceOf(IllegalStateException.class);
   }
 
   @Example
   void rewrittenWeightsCannotBeRepeated() {
     StepLedger ledger = new StepLedger("m", "i");
-    ledger.commit(committed(1));
-    ledger.rewrite("j");
+    commit(ledger, 1);
+    ledger.advance(ledger.now().rewritten("j"));
     assertThatThrownBy(() -> ledger.locate(header("i", 2)))
         .isInstanceOfSatisfying(
             MuondException.class,
