@@ -341,17 +341,10 @@ public final class Model {
     }
   }
 
-  /**
-   * Refuses new work from now on, lets the running step finish, and frees all memory.
-   *
-   * @param beforeFree runs once nothing else does, before memory is freed
-   * @return the bytes freed
-   */
-  CompletableFuture<Long> close(
-      MuondException reason, Supplier<CompletableFuture<Void>> beforeFree) {
+  /** Refuses all work from now on. To be called exclusively; nothing is run so any more. */
+  void refuse(MuondException reason) {
     WeightsUpload current;
     synchronized (state) {
-      state.requireLive();
       state.close(reason);
       desk.drop(reason);
       current = upload;
@@ -359,24 +352,28 @@ public final class Model {
     if (current != null) {
       current.cancel(reason);
     }
-    return exclusively(
-        () -> {
-          freeing = reason;
-          readers.endAll(reason);
-          return beforeFree
-              .get()
-              .handle((ignored, failure) -> failure)
-              .thenCompose(failure -> platform.engineThread().submit(() -> free(failure)));
-        });
+    freeing = reason;
+    readers.endAll(reason);
   }
 
-  private long free(Throwable failure) throws Exception {
-    computation.close();
-    memory.close();
-    platform.workspace().release(layout.workspaceFloats());
-    if (failure instanceof Exception e) {
-      throw e;
-    }
-    return ModelMemory.use(layout, spec.maxWorkers()).getTotalBytes();
+  /**
+   * Frees all memory. To be called exclusively, after {@link #refuse}.
+   *
+   * @param failure to fail with afterwards, or null
+   * @return the bytes freed
+   */
+  CompletableFuture<Long> free(Throwable failure) {
+    return platform
+        .engineThread()
+        .submit(
+            () -> {
+              computation.close();
+              memory.close();
+              platform.workspace().release(layout.workspaceFloats());
+              if (failure instanceof Exception e) {
+                throw e;
+              }
+              return ModelMemory.use(layout, spec.maxWorkers()).getTotalBytes();
+            });
   }
 }

@@ -123,8 +123,8 @@ public final class ModelRegistry implements AutoCloseable {
   }
 
   private static CompletableFuture<Model> discard(Model model, Throwable failure) {
-    return model
-        .close(Refusals.modelNotFound(model.name()), () -> CompletableFuture.completedFuture(null))
+    return ModelEnd.leaving(Refusals.modelNotFound(model.name()))
+        .close(model)
         .thenCompose(freed -> CompletableFuture.failedFuture(failure));
   }
 
@@ -164,14 +164,22 @@ public final class ModelRegistry implements AutoCloseable {
    * @return the bytes of device memory freed
    */
   public CompletableFuture<Long> delete(String name, boolean keepCheckpoints) {
-    return delete(get(name), keepCheckpoints, "was deleted");
+    Model model = get(name);
+    ModelEnd end = end(name, "was deleted", keepCheckpoints);
+    return end.close(model).whenComplete((freed, failure) -> forget(model));
   }
 
-  private CompletableFuture<Long> delete(Model model, boolean keepCheckpoints, String how) {
-    MuondException reason = Refusals.modelDeleted(model.name(), how);
-    return model
-        .close(reason, () -> store.forget(model.name(), keepCheckpoints))
-        .whenComplete((freed, failure) -> models.remove(model.name(), model));
+  private ModelEnd end(String model, String how, boolean keepCheckpoints) {
+    return new ModelEnd(
+        Refusals.modelDeleted(model, how),
+        () -> store.bury(model),
+        () -> keepCheckpoints ? CompletableFuture.completedFuture(null) : store.remove(model));
+  }
+
+  private void forget(Model model) {
+    if (model.isClosed()) {
+      models.remove(model.name(), model);
+    }
   }
 
   /** Writes a checkpoint of a model. */
@@ -281,21 +289,27 @@ public final class ModelRegistry implements AutoCloseable {
       long now = System.nanoTime();
       for (Model model : models.values()) {
         model.expire(now);
-        if (model.leaseExpired(now) && !model.isClosed()) {
-          logger.info("model \"{}\": its lease has expired", model.name());
-          var unused =
-              delete(model, false, "was deleted: its lease had expired")
-                  .whenComplete((freed, failure) -> logFailure(model, failure));
-        }
+        ModelEnd end = end(model.name(), "was deleted: its lease had expired", false);
+        var unused =
+            end.closeExpired(model, now)
+                .map(freed -> freed.whenComplete((n, failure) -> leaseEnded(model, failure)));
       }
     } catch (RuntimeException e) {
       logger.error("looking after the models failed", e);
     }
   }
 
-  private static void logFailure(Model model, Throwable failure) {
-    if (failure != null) {
+  private void leaseEnded(Model model, Throwable failure) {
+    forget(model);
+    if (failure == null) {
+      logger.info("model \"{}\" was deleted: its lease had expired", model.name());
+    } else if (model.isClosed()) {
       logger.error("model \"{}\" could not be deleted completely", model.name(), failure);
+    } else {
+      logger.error(
+          "model \"{}\" goes on though its lease has expired: it cannot be deleted",
+          model.name(),
+          failure);
     }
   }
 
@@ -337,15 +351,23 @@ public final class ModelRegistry implements AutoCloseable {
     timer.shutdownNow();
     List<CompletableFuture<Long>> freed = new ArrayList<>();
     for (Model model : models.values()) {
-      if (!model.isClosed()) {
-        freed.add(
-            model.close(Refusals.shuttingDown(), () -> CompletableFuture.completedFuture(null)));
-      }
+      // One that is being deleted needs no more than to be waited for.
+      freed.add(
+          ModelEnd.leaving(Refusals.shuttingDown())
+              .close(model)
+              .exceptionally(failure -> noteUnlessDeleted(model, failure)));
     }
     CompletableFuture.allOf(freed.toArray(CompletableFuture[]::new)).join();
     engineThread.submit(() -> closeWorkspace()).join();
     engineThread.close();
     storage.shutdown();
+  }
+
+  private static long noteUnlessDeleted(Model model, Throwable failure) {
+    if (!(failure.getCause() instanceof MuondException)) {
+      logger.error("model \"{}\" could not be freed", model.name(), failure);
+    }
+    return 0;
   }
 
   private Void closeWorkspace() {

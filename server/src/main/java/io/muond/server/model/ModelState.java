@@ -70,6 +70,11 @@ final class ModelState {
     closed = reason;
   }
 
+  /** Takes work again. */
+  void reopen() {
+    closed = null;
+  }
+
   boolean isClosed() {
     return closed != null;
   }

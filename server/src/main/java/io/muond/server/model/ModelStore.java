@@ -215,8 +215,23 @@ final class ModelStore {
         });
   }
 
-  /** Makes sure that no restart brings a deleted model back. */
-  CompletableFuture<Void> forget(String model, boolean keepCheckpoints) {
+  /** Makes sure that no restart brings a model back. */
+  CompletableFuture<Void> bury(String model) {
+    return change(model, () -> store().bury(model));
+  }
+
+  /** Removes all that there is of a model. */
+  CompletableFuture<Void> remove(String model) {
+    return change(model, () -> store().removeAll(model));
+  }
+
+  @FunctionalInterface
+  private interface Change {
+    void run() throws CheckpointException;
+  }
+
+  /** Does nothing without a data directory. */
+  private CompletableFuture<Void> change(String model, Change change) {
     if (store.isEmpty()) {
       return CompletableFuture.completedFuture(null);
     }
@@ -224,10 +239,7 @@ final class ModelStore {
         model,
         "",
         () -> {
-          store().bury(model);
-          if (!keepCheckpoints) {
-            store().removeAll(model);
-          }
+          change.run();
           return null;
         });
   }

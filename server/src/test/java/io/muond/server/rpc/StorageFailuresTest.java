@@ -1,7 +1,9 @@
 package io.muond.server.rpc;
 
 import static io.muond.server.rpc.TestClient.gradients;
+import static io.muond.server.rpc.TestClient.header;
 import static io.muond.server.rpc.TestClient.info;
+import static io.muond.server.rpc.TestClient.options;
 import static io.muond.server.rpc.TestClient.refusal;
 import static io.muond.server.rpc.TestClient.small;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -12,10 +14,18 @@ import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import io.muond.v1.Checkpoint;
+import io.muond.v1.CommitStepRequest;
 import io.muond.v1.CreateModelRequest;
+import io.muond.v1.DeleteModelRequest;
 import io.muond.v1.Durability;
+import io.muond.v1.FillStepRequest;
+import io.muond.v1.FillStepResponse;
+import io.muond.v1.ListModelsRequest;
 import io.muond.v1.Model;
+import io.muond.v1.OpenStepRequest;
 import io.muond.v1.SetWorkersRequest;
+import io.muond.v1.StepHeader;
+import io.muond.v1.StepServiceGrpc;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -295,6 +305,62 @@ class StorageFailuresTest {
       assertThat(client.checkpoints("m").get(0).getStep()).isGreaterThanOrEqualTo(read);
     }
     assertThat(client.get("m").getCommittedStep()).isEqualTo(60);
+  }
+
+  @Test
+  void aModelWhoseTombstoneCannotBeWrittenGoesOn() throws IOException {
+    Model model = client.create(small("m"));
+    client.save("m");
+    StepHeader header = header(model, 1);
+    client.steps().openStep(OpenStepRequest.newBuilder().setHeader(header).build());
+    Collector<FillStepResponse> filled = new Collector<>();
+    var fill = StepServiceGrpc.newStub(client.channel).fillStep(filled);
+    fill.onNext(
+        FillStepRequest.newBuilder().setHeader(header).addAllChunks(gradients(model, 1)).build());
+    fill.onCompleted();
+    filled.await();
+    View before = view();
+    breakTombstone();
+    assertThat(refusal(() -> delete("m"))).isEqualTo(STORAGE_FAILED);
+    assertThat(view()).isEqualTo(before);
+    // Its open step is still open.
+    var answers =
+        client
+            .steps()
+            .commitStep(
+                CommitStepRequest.newBuilder().setHeader(header).setOptions(options()).build());
+    assertThat(answers.next().getReport().getStep()).isEqualTo(1);
+    repairTombstone();
+    delete("m");
+    assertThat(server.engine.allocatedBytes()).isZero();
+    restart();
+    assertThat(models()).isEmpty();
+    assertThat(client.checkpoints("m")).isEmpty();
+  }
+
+  private void delete(String model) {
+    client.models().deleteModel(DeleteModelRequest.newBuilder().setModel(model).build());
+  }
+
+  private List<Model> models() {
+    return client.models().listModels(ListModelsRequest.getDefaultInstance()).getModelsList();
+  }
+
+  @Test
+  void anExpiredLeaseWaitsForTheTombstone() throws Exception {
+    client.create(small("m").setLeaseTtl(com.google.protobuf.Duration.newBuilder().setSeconds(1)));
+    client.save("m");
+    breakTombstone();
+    Thread.sleep(1500);
+    assertThat(models()).hasSize(1);
+    client.weights("m");
+    repairTombstone();
+    long deadline = System.nanoTime() + Duration.ofSeconds(10).toNanos();
+    while (!models().isEmpty()) {
+      assertThat(System.nanoTime()).as("the deadline").isLessThan(deadline);
+    }
+    restart();
+    assertThat(models()).isEmpty();
   }
 
   @Test
