@@ -202,11 +202,11 @@ public final class Model {
   }
 
   private void release() {
-    CompletableFuture<Void> busy;
+    Runnable waiting;
     synchronized (state) {
-      busy = state.release();
+      waiting = state.release();
     }
-    busy.complete(null);
+    waiting.run();
   }
 
   /**

@@ -1,7 +1,11 @@
 package io.muond.server.model;
 
+import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
 
@@ -15,7 +19,8 @@ final class ModelState {
   private WorkerSet workers;
   private boolean ready;
   private OpenStep open;
-  private CompletableFuture<Void> busy;
+  private final Queue<Waiter<?>> waiting = new ArrayDeque<>();
+  private boolean busy;
   private MuondException closed;
 
   ModelState(StepLedger ledger, WorkerSet workers, boolean ready) {
@@ -87,38 +92,66 @@ final class ModelState {
 
   /** Whether a step computes, or weights are being replaced. */
   boolean isBusy() {
-    return busy != null;
+    return busy;
   }
 
   /** Takes the gradient slots, until {@link #release}. */
   void occupy() {
-    if (busy != null) {
+    if (busy) {
       throw new IllegalStateException("the model is busy already");
     }
-    busy = new CompletableFuture<>();
+    busy = true;
   }
 
-  /** Gives the gradient slots back. To be completed without the lock. */
-  CompletableFuture<Void> release() {
-    CompletableFuture<Void> done = busy;
-    busy = null;
-    return done;
+  /**
+   * Gives the gradient slots back, and lets those who wait for them act in the order in which they
+   * came, until one takes the slots again: nobody who comes later is served before them.
+   *
+   * @return tells them; to be run without the lock
+   */
+  Runnable release() {
+    busy = false;
+    List<Runnable> answers = new ArrayList<>();
+    while (!busy && !waiting.isEmpty()) {
+      answers.add(waiting.remove().act());
+    }
+    return () -> answers.forEach(Runnable::run);
   }
 
   /** Runs {@code action} while holding the lock, as soon as the model is not busy. */
-  <T> CompletableFuture<T> whenIdle(Supplier<T> action) {
-    CompletableFuture<Void> wait;
-    synchronized (this) {
+  synchronized <T> CompletableFuture<T> whenIdle(Supplier<T> action) {
+    Waiter<T> waiter = new Waiter<>(action);
+    if (busy && closed == null) {
+      waiting.add(waiter);
+    } else {
+      // Nobody listens to the answer yet.
+      waiter.act().run();
+    }
+    return waiter.answer;
+  }
+
+  /** Who waits until the model is not busy. */
+  private final class Waiter<T> {
+    private final Supplier<T> action;
+    private final CompletableFuture<T> answer = new CompletableFuture<>();
+
+    private Waiter(Supplier<T> action) {
+      this.action = action;
+    }
+
+    /**
+     * Acts.
+     *
+     * @return tells what came of it; to be run without the lock
+     */
+    private Runnable act() {
       try {
         requireLive();
-        if (busy == null) {
-          return CompletableFuture.completedFuture(action.get());
-        }
-      } catch (MuondException e) {
-        return CompletableFuture.failedFuture(e);
+        T result = action.get();
+        return () -> answer.complete(result);
+      } catch (Throwable failure) {
+        return () -> answer.completeExceptionally(failure);
       }
-      wait = busy;
     }
-    return wait.thenCompose(ignored -> whenIdle(action));
   }
 }

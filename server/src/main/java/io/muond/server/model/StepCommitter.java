@@ -144,7 +144,7 @@ final class StepCommitter {
             ? failure.getCause()
             : failure;
     List<Answer> answers;
-    CompletableFuture<Void> busy;
+    Runnable waiting;
     synchronized (state) {
       step.settle();
       if (state.open() == step) {
@@ -157,10 +157,10 @@ final class StepCommitter {
         observer.dropped(why);
       }
       answers = step.waiting().stream().map(w -> answer(w, report, reason)).toList();
-      busy = state.release();
+      waiting = state.release();
     }
     answers.forEach(Answer::give);
-    busy.complete(null);
+    waiting.run();
     return null;
   }
 

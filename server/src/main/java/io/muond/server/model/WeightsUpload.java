@@ -146,15 +146,15 @@ public final class WeightsUpload implements AutoCloseable {
   }
 
   private void release() {
-    CompletableFuture<Void> busy;
+    Runnable waiting;
     synchronized (model.state()) {
       if (released) {
         return;
       }
       released = true;
       model.uploadEnded();
-      busy = model.state().release();
+      waiting = model.state().release();
     }
-    busy.complete(null);
+    waiting.run();
   }
 }
