@@ -25,6 +25,15 @@ import org.slf4j.LoggerFactory;
 public final class CheckpointStore implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(CheckpointStore.class);
 
+  /** The names of a checkpoint's files. */
+  public static final String WEIGHTS = CheckpointDirectory.WEIGHTS;
+
+  /** The optimizer's state. */
+  public static final String STATE = CheckpointDirectory.STATE;
+
+  /** What ties the others together, and holds {@link CheckpointMeta}. */
+  public static final String MANIFEST = CheckpointDirectory.MANIFEST;
+
   private final StoreLayout layout;
   private final Listing listing;
   private final DataLock lock;
@@ -162,6 +171,18 @@ public final class CheckpointStore implements AutoCloseable {
     } finally {
       shared.unlock();
     }
+  }
+
+  /**
+   * A checkpoint whose file is as it was written, but does not hold what it should.
+   *
+   * @param file {@link #WEIGHTS}, {@link #STATE} or {@link #MANIFEST}
+   * @param cause may be null
+   */
+  public CheckpointException corrupt(
+      String model, String id, String file, String fault, Throwable cause) {
+    Path path = layout.checkpoints(model).resolve(id).resolve(file);
+    return CheckpointException.corrupt(path, fault, cause);
   }
 
   /** Makes a checkpoint the newest of its model, and a living one. */

@@ -4,6 +4,7 @@ import com.google.protobuf.ByteString;
 import io.muond.v1.StepReport;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Instant;
@@ -70,6 +71,9 @@ final class LedgerCodec {
       long epoch = in.readLong();
       Optional<CommittedStep> last =
           in.readBoolean() ? Optional.of(readStep(in)) : Optional.empty();
+      if (in.read() >= 0) {
+        throw new IOException("more bytes than expected");
+      }
       return new History(createTime, epoch, last);
     }
   }
@@ -81,7 +85,11 @@ final class LedgerCodec {
     for (int count = in.readInt(); count > 0; count--) {
       parts.put(in.readUTF(), new CommittedStep.Part(in.readLong(), in.readLong()));
     }
-    byte[] report = in.readNBytes(in.readInt());
+    int length = in.readInt();
+    byte[] report = in.readNBytes(length);
+    if (report.length < length) {
+      throw new EOFException("report of " + report.length + " bytes (expected: " + length + ")");
+    }
     return new CommittedStep(step, options, parts, StepReport.parseFrom(report));
   }
 }

@@ -137,7 +137,7 @@ final class ModelStore {
     return submit(model, checkpoint, () -> read(model, checkpoint));
   }
 
-  private Saved read(String model, String checkpoint) throws IOException {
+  private Saved read(String model, String checkpoint) throws CheckpointException {
     List<CheckpointInfo> all = store().list(model);
     return checkpoint.isEmpty()
         ? newestIntact(model, all)
@@ -151,19 +151,55 @@ final class ModelStore {
   /**
    * @param candidates newest first
    */
-  private Saved newestIntact(String model, List<CheckpointInfo> candidates) throws IOException {
+  private Saved newestIntact(String model, List<CheckpointInfo> candidates)
+      throws CheckpointException {
     for (CheckpointInfo candidate : candidates) {
-      if (store().isIntact(model, candidate.id())) {
-        return read(candidate);
+      try {
+        if (store().isIntact(model, candidate.id())) {
+          return read(candidate);
+        }
+      } catch (CheckpointException e) {
+        if (e.kind() != CheckpointException.Kind.CORRUPT) {
+          throw e;
+        }
+        logger.warn("checkpoint skipped: {}", e.getMessage());
       }
     }
     throw Refusals.checkpointNotFound(model, "");
   }
 
-  private Saved read(CheckpointInfo info) throws IOException {
+  private Saved read(CheckpointInfo info) throws CheckpointException {
     CheckpointMeta meta = store().meta(info.model(), info.id());
     return new Saved(
-        info, CreateModelRequest.parseFrom(meta.modelSpec()), LedgerCodec.read(meta.ledger()));
+        info,
+        decode(info, "model_spec", () -> request(meta)),
+        decode(info, "ledger", () -> history(meta)));
+  }
+
+  private <T> T decode(CheckpointInfo info, String field, Callable<T> reading)
+      throws CheckpointException {
+    try {
+      return reading.call();
+    } catch (Exception e) {
+      String fault = field + ": " + e.getMessage();
+      throw store().corrupt(info.model(), info.id(), CheckpointStore.MANIFEST, fault, e);
+    }
+  }
+
+  private static CreateModelRequest request(CheckpointMeta meta) throws IOException {
+    CreateModelRequest request = CreateModelRequest.parseFrom(meta.modelSpec());
+    // Refuses what no model was ever made of.
+    ModelReader.read(request);
+    return request;
+  }
+
+  private static LedgerCodec.History history(CheckpointMeta meta) throws IOException {
+    LedgerCodec.History history = LedgerCodec.read(meta.ledger());
+    long last = history.last().map(CommittedStep::step).orElse(meta.step());
+    if (last != meta.step()) {
+      throw new IOException("last step " + last + " (expected: " + meta.step() + ")");
+    }
+    return history;
   }
 
   /** Loads a checkpoint's tensors into the model's spare buffers. To be called exclusively. */
@@ -173,12 +209,16 @@ final class ModelStore {
         model.name(),
         info.id(),
         () -> {
-          ModelTensors.Sink weights = tensors.spareWeights();
-          ModelTensors.Sink momentum = tensors.spareMomentum();
-          store().load(model.name(), info.id(), weights, momentum);
-          weights.requireComplete();
-          momentum.requireComplete();
-          return null;
+          try {
+            ModelTensors.Sink weights = tensors.spareWeights();
+            ModelTensors.Sink momentum = tensors.spareMomentum();
+            store().load(model.name(), info.id(), weights, momentum);
+            weights.requireComplete();
+            momentum.requireComplete();
+            return null;
+          } catch (ModelTensors.MismatchException e) {
+            throw store().corrupt(model.name(), info.id(), e.file(), e.getMessage(), e);
+          }
         });
   }
 
@@ -188,7 +228,7 @@ final class ModelStore {
     for (String model : store().models()) {
       try {
         found.add(newestIntact(model, store().living(model)));
-      } catch (IOException | MuondException e) {
+      } catch (CheckpointException | MuondException e) {
         damaged.put(model, e);
       }
     }

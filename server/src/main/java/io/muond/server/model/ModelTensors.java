@@ -1,5 +1,6 @@
 package io.muond.server.model;
 
+import io.muond.server.checkpoint.CheckpointStore;
 import io.muond.server.checkpoint.TensorSink;
 import io.muond.server.checkpoint.TensorSource;
 import io.muond.server.engine.ElementType;
@@ -8,10 +9,10 @@ import io.muond.server.engine.Region;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Function;
 
 /** A model's tensors as a checkpoint reads and writes them. */
@@ -78,7 +79,7 @@ final class ModelTensors {
     int spare = 1 - memory.committedBuffer();
     Map<String, Region> targets = new HashMap<>();
     layout.parameters().forEach(p -> targets.put(p.name(), memory.weights(p, spare)));
-    return new Sink(engine, targets);
+    return new Sink(engine, CheckpointStore.WEIGHTS, targets);
   }
 
   /** Takes momentum into the first gradient slot, which a commit makes the momentum. */
@@ -89,30 +90,55 @@ final class ModelTensors {
         targets.put(p.name(), memory.gradient(p, 0));
       }
     }
-    return new Sink(engine, targets);
+    return new Sink(engine, CheckpointStore.STATE, targets);
+  }
+
+  /** A checkpoint's file holds other tensors than the model. */
+  static final class MismatchException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    private final String file;
+
+    private MismatchException(String file, String message) {
+      super(message);
+      this.file = file;
+    }
+
+    /** Its name. */
+    String file() {
+      return file;
+    }
   }
 
   /** Takes tensors, and knows which did not come. */
   static final class Sink implements TensorSink {
     private final Engine engine;
+    private final String file;
     private final Map<String, Region> targets;
     private final Set<String> incomplete;
 
-    private Sink(Engine engine, Map<String, Region> targets) {
+    private Sink(Engine engine, String file, Map<String, Region> targets) {
       this.engine = engine;
+      this.file = file;
       this.targets = targets;
-      this.incomplete = new HashSet<>(targets.keySet());
+      this.incomplete = new TreeSet<>(targets.keySet());
     }
 
     @Override
     public void write(String name, long floatIndex, ByteBuffer from) {
       Region target = targets.get(name);
       if (target == null) {
-        throw new IllegalStateException("tensor \"" + name + "\" is none of the model's");
+        throw new MismatchException(file, "tensor \"" + name + "\" is none of the model's");
       }
-      Region piece = target.slice(floatIndex, from.remaining() / Float.BYTES);
+      long floats = from.remaining() / Float.BYTES;
+      if (floatIndex + floats > target.floats()) {
+        throw new MismatchException(
+            file,
+            "tensor \"" + name + "\" is too long (expected: " + target.floats() + " elements)");
+      }
+      Region piece = target.slice(floatIndex, floats);
       engine.receive(piece.memory(), piece.offset(), ElementType.FLOAT32, from);
-      if (floatIndex + piece.floats() == target.floats()) {
+      if (floatIndex + floats == target.floats()) {
         incomplete.remove(name);
       }
     }
@@ -120,7 +146,7 @@ final class ModelTensors {
     /** Refuses unless every tensor came to its end. */
     void requireComplete() {
       if (!incomplete.isEmpty()) {
-        throw new IllegalStateException("tensors are missing: " + incomplete);
+        throw new MismatchException(file, "tensors are missing or too short: " + incomplete);
       }
     }
   }
