@@ -38,7 +38,6 @@ public final class Model {
   private final ModelSaver saver;
   private WeightsUpload upload;
   private volatile MuondException freeing;
-  private volatile long lastHeartbeat = System.nanoTime();
 
   /** Where a model's history begins. */
   record Origin(StepLedger ledger, WorkerSet workers, boolean ready, Instant createTime) {}
@@ -49,8 +48,9 @@ public final class Model {
     this.memory = memory;
     this.platform = platform;
     this.createTime = origin.createTime();
-    this.state = new ModelState(origin.ledger(), origin.workers(), origin.ready());
-    this.readers = new ReaderBoard(platform.timer(), platform.settings().readerGrace());
+    Lease lease = new Lease(spec.leaseTtl());
+    this.state = new ModelState(origin.ledger(), lease, origin.workers(), origin.ready());
+    this.readers = new ReaderBoard(platform.timer(), platform.settings().readerGrace(), lease);
     this.weights = new WeightsDesk(this, readers);
     this.desk = new StepDesk(spec, state, memory, platform);
     this.computation = new StepComputation(platform, layout, memory);
@@ -132,9 +132,8 @@ public final class Model {
    * @param owner the call that opens it, see {@link StepWriter#leave}
    */
   public CompletableFuture<StepWriter> open(StepHeader header, Object owner) {
-    heartbeat();
-    return desk.open(header, requireNonNull(owner, "owner is null"))
-        .thenApply(ticket -> new StepWriter(this, ticket));
+    requireNonNull(owner, "owner is null");
+    return during(() -> desk.open(header, owner)).thenApply(t -> new StepWriter(this, t));
   }
 
   /** Finds what one worker has opened. */
@@ -143,8 +142,7 @@ public final class Model {
   }
 
   CompletableFuture<Committed> commit(StepTicket ticket, CommitOptions options) {
-    heartbeat();
-    return committer.commit(ticket, options);
+    return during(() -> committer.commit(ticket, options));
   }
 
   /**
@@ -153,7 +151,7 @@ public final class Model {
    * @return the next step
    */
   public CompletableFuture<Long> abort(StepHeader header) {
-    return desk.abort(header);
+    return during(() -> desk.abort(header));
   }
 
   /** Replaces the workers and begins a new epoch; drops the open step. */
@@ -163,7 +161,7 @@ public final class Model {
       throw Refusals.invalidField(
           "workers", workers.size() + " ids", "at most max_workers, " + spec.maxWorkers());
     }
-    return withoutStep("the workers were changed", () -> replaceWorkers(workers));
+    return during(() -> withoutStep("the workers were changed", () -> replaceWorkers(workers)));
   }
 
   private CompletableFuture<SetWorkersResponse> replaceWorkers(List<String> ids) {
@@ -285,7 +283,7 @@ public final class Model {
 
   /** Writes a checkpoint of the last committed step. */
   public CompletableFuture<CheckpointInfo> save() {
-    return exclusively(saver::save);
+    return during(() -> exclusively(saver::save));
   }
 
   /**
@@ -294,25 +292,43 @@ public final class Model {
    * @return the bytes freed on disk
    */
   CompletableFuture<Long> deleteCheckpoint(String checkpoint) {
-    return exclusively(() -> saver.delete(checkpoint));
+    return during(() -> exclusively(() -> saver.delete(checkpoint)));
   }
 
-  private void heartbeat() {
-    lastHeartbeat = System.nanoTime();
+  /** Runs a call during which the lease does not end; one that is accepted is a heartbeat. */
+  <T> CompletableFuture<T> during(Supplier<CompletableFuture<T>> call) {
+    synchronized (state) {
+      state.requireLive();
+      state.lease().hold();
+    }
+    CompletableFuture<T> answer;
+    try {
+      answer = call.get();
+    } catch (Throwable refusal) {
+      letGo(false);
+      throw refusal;
+    }
+    return answer.whenComplete((value, refusal) -> letGo(refusal == null));
+  }
+
+  private void letGo(boolean accepted) {
+    synchronized (state) {
+      state.lease().letGo(accepted);
+    }
   }
 
   /** A heartbeat; returns when the lease now ends, if there is one. */
   public Optional<Instant> renewLease() {
     synchronized (state) {
       state.requireLive();
+      state.lease().renew();
     }
-    heartbeat();
     return spec.leaseTtl().map(Instant.now()::plus);
   }
 
+  /** Whether nobody works with it, nor has for as long as its lease. Called with the lock. */
   boolean leaseExpired(long now) {
-    return spec.leaseTtl().isPresent()
-        && Duration.ofNanos(now - lastHeartbeat).compareTo(spec.leaseTtl().get()) > 0;
+    return !state.isInUse() && readers.isEmpty() && state.lease().isOver(now);
   }
 
   /** Drops what has waited for too long. */

@@ -23,6 +23,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -44,6 +45,7 @@ public final class ModelRegistry implements AutoCloseable {
   private final ModelBuilder builder;
   private final Platform platform;
   private volatile boolean draining;
+  private volatile boolean restoring;
 
   /** How the registry behaves. */
   public record Settings(Duration stepTimeout, Duration readerGrace) {
@@ -99,12 +101,15 @@ public final class ModelRegistry implements AutoCloseable {
     return engineThread
         .submit(() -> builder.build(spec, origin))
         .thenCompose(model -> saveFirst(model, request.hasSeed()))
-        .thenApply(
-            model -> {
-              models.put(model.name(), model);
-              return model;
-            })
+        .thenApply(this::publish)
         .whenComplete((model, failure) -> unreserve(spec.name()));
+  }
+
+  /** Its lease begins now: making it may have taken longer. */
+  private Model publish(Model model) {
+    model.renewLease();
+    models.put(model.name(), model);
+    return model;
   }
 
   /** A model that has checkpoints written has one from the beginning. */
@@ -166,7 +171,7 @@ public final class ModelRegistry implements AutoCloseable {
   public CompletableFuture<Long> delete(String name, boolean keepCheckpoints) {
     Model model = get(name);
     ModelEnd end = end(name, "was deleted", keepCheckpoints);
-    return end.close(model).whenComplete((freed, failure) -> forget(model));
+    return model.during(() -> end.close(model)).whenComplete((freed, failure) -> forget(model));
   }
 
   private ModelEnd end(String model, String how, boolean keepCheckpoints) {
@@ -213,6 +218,12 @@ public final class ModelRegistry implements AutoCloseable {
     store.require();
     requireNotDraining();
     ModelReader.requireName("model", name);
+    Model present = models.get(name);
+    Supplier<CompletableFuture<Model>> find = () -> findAndRestore(name, checkpoint);
+    return present == null ? find.get() : present.during(find);
+  }
+
+  private CompletableFuture<Model> findAndRestore(String name, String checkpoint) {
     return store
         .find(name, checkpoint)
         .thenCompose(
@@ -237,11 +248,7 @@ public final class ModelRegistry implements AutoCloseable {
     return engineThread
         .submit(() -> builder.build(spec, origin))
         .thenCompose(model -> loadInto(model, saved, incarnation))
-        .thenApply(
-            model -> {
-              models.put(model.name(), model);
-              return model;
-            })
+        .thenApply(this::publish)
         .whenComplete((model, failure) -> unreserve(spec.name()));
   }
 
@@ -265,6 +272,7 @@ public final class ModelRegistry implements AutoCloseable {
     if (!store.isPresent()) {
       return;
     }
+    restoring = true;
     Map<String, Exception> damaged = new HashMap<>();
     for (ModelStore.Saved saved : store.restorable(damaged)) {
       boolean complete =
@@ -281,22 +289,32 @@ public final class ModelRegistry implements AutoCloseable {
         damaged.put(saved.info().model(), e);
       }
     }
+    // Nobody could renew them meanwhile.
+    models.values().forEach(Model::renewLease);
+    restoring = false;
     damaged.forEach((model, e) -> logger.error("model \"{}\" cannot be restored", model, e));
   }
 
   private void lookAfter() {
-    try {
-      long now = System.nanoTime();
-      for (Model model : models.values()) {
+    long now = System.nanoTime();
+    for (Model model : models.values()) {
+      try {
         model.expire(now);
-        ModelEnd end = end(model.name(), "was deleted: its lease had expired", false);
-        var unused =
-            end.closeExpired(model, now)
-                .map(freed -> freed.whenComplete((n, failure) -> leaseEnded(model, failure)));
+        if (!restoring) {
+          endIfExpired(model, now);
+        }
+      } catch (Throwable e) {
+        // A timer does not repeat what has thrown once.
+        logger.error("model \"{}\": looking after it failed", model.name(), e);
       }
-    } catch (RuntimeException e) {
-      logger.error("looking after the models failed", e);
     }
+  }
+
+  private void endIfExpired(Model model, long now) {
+    ModelEnd end = end(model.name(), "was deleted: its lease had expired", false);
+    var unused =
+        end.closeExpired(model, now)
+            .map(freed -> freed.whenComplete((n, failure) -> leaseEnded(model, failure)));
   }
 
   private void leaseEnded(Model model, Throwable failure) {

@@ -15,6 +15,7 @@ import java.util.function.Supplier;
  */
 final class ModelState {
   private final StepLedger ledger;
+  private final Lease lease;
   private final Map<String, OpenStep.Part> repeats = new HashMap<>();
   private WorkerSet workers;
   private boolean ready;
@@ -23,8 +24,9 @@ final class ModelState {
   private boolean busy;
   private MuondException closed;
 
-  ModelState(StepLedger ledger, WorkerSet workers, boolean ready) {
+  ModelState(StepLedger ledger, Lease lease, WorkerSet workers, boolean ready) {
     this.ledger = ledger;
+    this.lease = lease;
     this.workers = workers;
     this.ready = ready;
   }
@@ -33,9 +35,20 @@ final class ModelState {
     return ledger;
   }
 
+  Lease lease() {
+    return lease;
+  }
+
   /** Repeats of the last committed step that are arriving, by worker. */
   Map<String, OpenStep.Part> repeats() {
     return repeats;
+  }
+
+  /** A repeat ends, answered or not. */
+  void endRepeat(OpenStep.Part part) {
+    if (repeats.remove(part.worker, part)) {
+      lease.renew();
+    }
   }
 
   WorkerSet workers() {
@@ -66,8 +79,10 @@ final class ModelState {
     return open;
   }
 
+  /** A step begins, or, with null, ends. */
   void setOpen(OpenStep open) {
     this.open = open;
+    lease.renew();
   }
 
   /** Refuses new work from now on. */
@@ -95,6 +110,11 @@ final class ModelState {
     return busy;
   }
 
+  /** Whether a step or a repeat is open or computes, or weights are being replaced. */
+  boolean isInUse() {
+    return open != null || busy || !repeats.isEmpty();
+  }
+
   /** Takes the gradient slots, until {@link #release}. */
   void occupy() {
     if (busy) {
@@ -111,6 +131,7 @@ final class ModelState {
    */
   Runnable release() {
     busy = false;
+    lease.renew();
     List<Runnable> answers = new ArrayList<>();
     while (!busy && !waiting.isEmpty()) {
       answers.add(waiting.remove().act());

@@ -31,6 +31,7 @@ final class OpenStep {
     final double weight;
     final long headerDigest;
     final Contribution contribution;
+    private volatile long lastNews = System.nanoTime();
     private boolean sealed;
 
     Part(String worker, int slot, double weight, long headerDigest, Contribution contribution) {
@@ -39,6 +40,15 @@ final class OpenStep {
       this.weight = weight;
       this.headerDigest = headerDigest;
       this.contribution = contribution;
+    }
+
+    /** Something arrived. */
+    void news() {
+      lastNews = System.nanoTime();
+    }
+
+    long silentNanos(long now) {
+      return now - lastNews;
     }
 
     boolean isSealed() {

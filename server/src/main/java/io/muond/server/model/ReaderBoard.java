@@ -17,12 +17,14 @@ import java.util.function.Function;
 final class ReaderBoard {
   private final ScheduledExecutorService timer;
   private final Duration grace;
+  private final Lease lease;
   private final List<Set<WeightsReader>> readers = List.of(new HashSet<>(), new HashSet<>());
   private CompletableFuture<Void> vacated;
   private int vacating = -1;
 
-  ReaderBoard(ScheduledExecutorService timer, Duration grace) {
+  ReaderBoard(ScheduledExecutorService timer, Duration grace, Lease lease) {
     this.timer = timer;
+    this.lease = lease;
     this.grace = grace;
   }
 
@@ -30,9 +32,14 @@ final class ReaderBoard {
     readers.get(reader.buffer()).add(reader);
   }
 
+  synchronized boolean isEmpty() {
+    return readers.stream().allMatch(Set::isEmpty);
+  }
+
   void remove(WeightsReader reader) {
     CompletableFuture<Void> done = null;
     synchronized (this) {
+      lease.renew();
       readers.get(reader.buffer()).remove(reader);
       if (vacating == reader.buffer() && readers.get(vacating).isEmpty()) {
         done = vacated;

@@ -201,7 +201,7 @@ final class StepCommitter {
       state.ledger().locate(ticket.header());
       ticket.part().contribution.requireOpen();
       ticket.part().contribution.requireComplete();
-      state.repeats().remove(ticket.part().worker, ticket.part());
+      state.endRepeat(ticket.part());
       CommittedStep last = state.ledger().last().orElseThrow();
       CommittedStep.Part part = last.part(ticket.part().worker);
       boolean same =

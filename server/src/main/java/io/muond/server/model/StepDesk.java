@@ -104,6 +104,7 @@ final class StepDesk {
                     new OpenStep.Part(
                         worker, 0, 1, headerDigest, contribution(header.getStep(), p -> null)));
     part.contribution.own(owner);
+    part.news();
     return new StepTicket(header, null, part);
   }
 
@@ -145,7 +146,7 @@ final class StepDesk {
               spec.name(), ticket.header().getStep(), "the call that had opened it has ended");
       part.contribution.close(reason);
       if (ticket.step() == null) {
-        state.repeats().remove(part.worker, part);
+        state.endRepeat(part);
         return;
       }
       ticket.step().parts().remove(part.worker, part);
@@ -196,13 +197,21 @@ final class StepDesk {
     }
   }
 
-  /** Drops the open step if nothing has arrived for {@code timeout}. */
+  /** Drops the open step, and each repeat, for which nothing has arrived for {@code timeout}. */
   void expire(long now, Duration timeout) {
     synchronized (state) {
       OpenStep open = state.open();
       if (open != null && open.silentNanos(now) > timeout.toNanos()) {
         List<String> missing = open.missing(state.workers());
         drop(Refusals.stepExpired(spec.name(), open.number(), missing));
+      }
+      long repeated = state.ledger().committedStep();
+      for (OpenStep.Part part : List.copyOf(state.repeats().values())) {
+        if (part.silentNanos(now) > timeout.toNanos()) {
+          state.endRepeat(part);
+          List<String> missing = List.of(part.worker);
+          part.contribution.close(Refusals.stepExpired(spec.name(), repeated, missing));
+        }
       }
     }
   }

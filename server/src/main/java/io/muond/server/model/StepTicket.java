@@ -15,6 +15,14 @@ record StepTicket(StepHeader header, OpenStep step, OpenStep.Part part) {
     requireNonNull(part, "part is null");
   }
 
+  /** Gradients arrived. */
+  void arrival() {
+    part.news();
+    if (step != null) {
+      step.arrival();
+    }
+  }
+
   boolean isRepeat() {
     return step == null;
   }

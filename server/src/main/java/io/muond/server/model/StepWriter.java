@@ -24,9 +24,7 @@ public final class StepWriter {
   /** Takes a chunk of a gradient, or refuses it by a {@link MuondException}. */
   public void stage(TensorChunk chunk) {
     long bytes = ticket.part().contribution.stage(chunk);
-    if (ticket.step() != null) {
-      ticket.step().arrival();
-    }
+    ticket.arrival();
     model.observer().gradientBytes(bytes);
   }
 

@@ -36,6 +36,7 @@ final class WeightsDesk {
       if (request.hasStep() && request.getStep() != step) {
         throw Refusals.stepNotAvailable(model.name(), request.getStep(), step);
       }
+      state.lease().renew();
       return pin(wanted, type);
     }
   }

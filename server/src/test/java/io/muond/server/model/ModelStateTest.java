@@ -5,12 +5,17 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import net.jqwik.api.Example;
 
 class ModelStateTest {
   private final ModelState state =
-      new ModelState(new StepLedger("m", "i"), new WorkerSet(List.of(""), 1), true);
+      new ModelState(
+          new StepLedger("m", "i"),
+          new Lease(Optional.empty()),
+          new WorkerSet(List.of(""), 1),
+          true);
   private final List<String> served = new ArrayList<>();
 
   private CompletableFuture<Boolean> come(String who) {
