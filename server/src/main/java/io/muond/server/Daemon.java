@@ -66,7 +66,7 @@ final class Daemon implements AutoCloseable {
       grpc = own(grpc(config, address, models, registry));
       http = own(http(config, address, registry));
       serving.set(true);
-    } catch (StartException | RuntimeException e) {
+    } catch (Throwable e) {
       close();
       throw e;
     }
@@ -209,7 +209,7 @@ final class Daemon implements AutoCloseable {
     while (!parts.isEmpty()) {
       try {
         parts.pop().close();
-      } catch (Exception e) {
+      } catch (Throwable e) {
         logger.error("closing failed", e);
       }
     }

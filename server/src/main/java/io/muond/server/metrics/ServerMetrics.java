@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.EnumMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.CompletionException;
 
 /** Counts and times steps and the bytes that they move. Every meter exists from the start. */
 public final class ServerMetrics implements StepObserver {
@@ -29,13 +30,13 @@ public final class ServerMetrics implements StepObserver {
   private final Counter gradientBytes;
   private final Counter weightBytes;
 
-  /** What became of a step. */
+  /** What became of a step. README.md says what each of them means. */
   private enum Result {
     COMMITTED,
     REPEATED,
     REFUSED,
     ABORTED,
-    EXPIRED
+    FAILED
   }
 
   /**
@@ -104,13 +105,28 @@ public final class ServerMetrics implements StepObserver {
   }
 
   @Override
-  public void dropped(MuondException reason) {
-    Result result =
-        switch (reason.reason()) {
-          case STEP_ABORTED, MODEL_DELETED -> Result.ABORTED;
-          case STEP_EXPIRED -> Result.EXPIRED;
-          default -> Result.REFUSED;
-        };
-    steps.get(result).increment();
+  public void dropped(Throwable cause) {
+    steps.get(result(cause)).increment();
+  }
+
+  @Override
+  public void refused(Throwable cause) {
+    Result result = result(cause);
+    // There was no step yet that could have been aborted.
+    steps.get(result == Result.ABORTED ? Result.REFUSED : result).increment();
+  }
+
+  private static Result result(Throwable cause) {
+    if (cause instanceof CompletionException && cause.getCause() != null) {
+      return result(cause.getCause());
+    }
+    if (!(cause instanceof MuondException e)) {
+      return Result.FAILED;
+    }
+    return switch (e.reason()) {
+      case STEP_ABORTED, STEP_EXPIRED, MODEL_DELETED, SHUTTING_DOWN -> Result.ABORTED;
+      case INTERNAL_FAULT, HOST_MEMORY, STORAGE_FAILED -> Result.FAILED;
+      default -> Result.REFUSED;
+    };
   }
 }

@@ -6,7 +6,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
@@ -24,7 +23,7 @@ final class Contribution {
   private final TensorStaging[] tensors;
   private final AtomicInteger incomplete;
   private final Set<Object> owners = new HashSet<>();
-  private final CompletableFuture<MuondException> closing = new CompletableFuture<>();
+  private final Closing closing = new Closing();
 
   /**
    * @param index of each parameter by its name
@@ -78,9 +77,7 @@ final class Contribution {
 
   /** Refuses, for the reason it was closed for, if it was. */
   void requireOpen() {
-    if (closing.isDone()) {
-      throw closing.join();
-    }
+    closing.requireOpen();
   }
 
   boolean isComplete() {
@@ -137,14 +134,18 @@ final class Contribution {
     return owners.remove(owner) && owners.isEmpty();
   }
 
-  /** Runs {@code action} by {@code executor} once this is closed, if it ever is. */
-  void onClose(Executor executor, Consumer<MuondException> action) {
-    var unused = closing.thenAcceptAsync(action, executor);
+  /**
+   * Runs {@code action} by {@code executor} once this is closed, if it ever is.
+   *
+   * @return forgets the action
+   */
+  Runnable onClose(Executor executor, Consumer<MuondException> action) {
+    return closing.onClose(executor, action);
   }
 
   /** Refuses everything from now on, for {@code reason}. Returns once no write is in progress. */
   void close(MuondException reason) {
-    closing.complete(reason);
+    closing.close(reason);
     for (TensorStaging tensor : tensors) {
       tensor.close(reason);
     }

@@ -233,9 +233,11 @@ public final class Model {
           if (platform.draining().getAsBoolean()) {
             throw Refusals.shuttingDown();
           }
+          // Made first: what fails here must leave the model as it was.
+          WeightsUpload begun = new WeightsUpload(this, desk.upload());
           desk.drop("weights are being written");
           state.occupy();
-          upload = new WeightsUpload(this, desk.upload());
+          upload = begun;
           return upload;
         });
   }

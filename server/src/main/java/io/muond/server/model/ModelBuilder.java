@@ -43,7 +43,7 @@ final class ModelBuilder {
         Initialization.run(spec.request().getSeed(), layout, memory, platform.workspace());
       }
       return new Model(spec, layout, memory, origin, platform);
-    } catch (RuntimeException e) {
+    } catch (Throwable e) {
       if (memory != null) {
         memory.close();
       }

@@ -67,8 +67,9 @@ record ModelEnd(
 
   private CompletableFuture<Long> free(Model model) {
     model.refuse(reason);
-    return remove
-        .get()
+    return CompletableFuture.<Void>completedFuture(null)
+        // So that memory is freed even if it throws.
+        .thenCompose(refused -> remove.get())
         .handle((removed, failure) -> failure)
         .thenCompose(failure -> model.free(failure));
   }

@@ -44,11 +44,17 @@ final class ModelState {
     return repeats;
   }
 
-  /** A repeat ends, answered or not. */
-  void endRepeat(OpenStep.Part part) {
-    if (repeats.remove(part.worker, part)) {
+  /**
+   * A repeat ends, answered or not.
+   *
+   * @return false if it had ended before
+   */
+  boolean endRepeat(OpenStep.Part part) {
+    boolean ended = repeats.remove(part.worker, part);
+    if (ended) {
       lease.renew();
     }
+    return ended;
   }
 
   WorkerSet workers() {

@@ -34,6 +34,8 @@ final class StepCommitter {
     boolean last = false;
     CompletableFuture<Committed> answer;
     synchronized (state) {
+      // Also where another call has sealed it: a dropped step answers nobody any more.
+      ticket.part().contribution.requireOpen();
       if (ticket.part().isSealed()) {
         requireSameOptions(step, options);
       } else {
@@ -58,7 +60,6 @@ final class StepCommitter {
   private void seal(StepTicket ticket, StepOptions options) {
     OpenStep step = ticket.step();
     Contribution contribution = ticket.part().contribution;
-    contribution.requireOpen();
     contribution.requireComplete();
     requireSameOptions(step, options);
     step.setOptions(options);
@@ -154,7 +155,7 @@ final class StepCommitter {
                 : Refusals.stepAborted(model.spec().name(), step.number(), "the server failed");
         state.setOpen(null);
         step.close(why);
-        observer.dropped(why);
+        observer.dropped(reason);
       }
       answers = step.waiting().stream().map(w -> answer(w, report, reason)).toList();
       waiting = state.release();
@@ -165,9 +166,14 @@ final class StepCommitter {
   }
 
   private Answer answer(OpenStep.Waiting waiting, StepReport report, Throwable failure) {
-    return failure == null
-        ? new Answer(waiting.answer(), answer(waiting.options(), report, false), null)
-        : new Answer(waiting.answer(), null, failure);
+    if (failure != null) {
+      return new Answer(waiting.answer(), null, failure);
+    }
+    try {
+      return new Answer(waiting.answer(), answer(waiting.options(), report, false), null);
+    } catch (Throwable e) {
+      return new Answer(waiting.answer(), null, e);
+    }
   }
 
   private record Answer(CompletableFuture<Committed> to, Committed committed, Throwable failure) {
@@ -191,7 +197,6 @@ final class StepCommitter {
 
   /** A commit that came after another call's had settled its step. */
   private CompletableFuture<Committed> answerSettled(StepTicket ticket, StepOptions options) {
-    ticket.part().contribution.requireOpen();
     return state.whenIdle(() -> answerRepeat(ticket, options));
   }
 
@@ -209,10 +214,13 @@ final class StepCommitter {
               && last.optionsDigest() == options.digest()
               && part.content() == ticket.part().contribution.contentDigest();
       if (!same) {
-        throw Refusals.stepConflict(
-            model.spec().name(),
-            ticket.header().getStep(),
-            "it was committed with other gradients or options");
+        MuondException conflict =
+            Refusals.stepConflict(
+                model.spec().name(),
+                ticket.header().getStep(),
+                "it was committed with other gradients or options");
+        observer.refused(conflict);
+        throw conflict;
       }
     }
     return state.whenIdle(() -> answerRepeat(ticket, options));

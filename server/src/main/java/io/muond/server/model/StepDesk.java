@@ -32,7 +32,14 @@ final class StepDesk {
 
   /** Opens a step for the worker of {@code header}; {@code owner} is the call that does. */
   CompletableFuture<StepTicket> open(StepHeader header, Object owner) {
-    return state.whenIdle(() -> openIdle(header, owner));
+    return state
+        .whenIdle(() -> openIdle(header, owner))
+        .whenComplete(
+            (ticket, refusal) -> {
+              if (refusal != null) {
+                observer.refused(refusal);
+              }
+            });
   }
 
   private StepTicket openIdle(StepHeader header, Object owner) {
@@ -49,7 +56,6 @@ final class StepDesk {
         throw Refusals.shuttingDown();
       }
       open = new OpenStep(header.getStep());
-      state.setOpen(open);
     }
     OpenStep.Part part = open.parts().get(header.getWorker());
     if (part == null) {
@@ -60,6 +66,8 @@ final class StepDesk {
     requireSameHeader(header, part, headerDigest);
     part.contribution.own(owner);
     open.news();
+    // Last: what fails before leaves no step open that nobody owns.
+    state.setOpen(open);
     return new StepTicket(header, open, part);
   }
 
@@ -134,8 +142,12 @@ final class StepDesk {
     }
   }
 
-  /** The call {@code owner} has ended: what it alone had opened and not committed is dropped. */
-  void leave(StepTicket ticket, Object owner) {
+  /**
+   * The call {@code owner} has ended: what it alone had opened and not committed is dropped.
+   *
+   * @param failure that ended it, or null
+   */
+  void leave(StepTicket ticket, Object owner, Throwable failure) {
     synchronized (state) {
       OpenStep.Part part = ticket.part();
       if (!part.contribution.disown(owner) || part.isSealed()) {
@@ -146,13 +158,15 @@ final class StepDesk {
               spec.name(), ticket.header().getStep(), "the call that had opened it has ended");
       part.contribution.close(reason);
       if (ticket.step() == null) {
-        state.endRepeat(part);
+        if (state.endRepeat(part) && failure != null) {
+          observer.refused(failure);
+        }
         return;
       }
       ticket.step().parts().remove(part.worker, part);
       if (state.open() == ticket.step() && ticket.step().parts().isEmpty()) {
         state.setOpen(null);
-        observer.dropped(reason);
+        observer.dropped(failure == null ? reason : failure);
       }
     }
   }
@@ -185,8 +199,8 @@ final class StepDesk {
     }
     state.setOpen(null);
     open.close(reason);
-    observer.dropped(reason);
     open.waiting().forEach(w -> w.answer().completeExceptionally(reason));
+    observer.dropped(reason);
   }
 
   /** Drops the open step because of something else that happens to the model. */

@@ -14,8 +14,11 @@ public interface StepObserver {
   /** A step was answered from the ledger. */
   void repeated();
 
-  /** An open step was refused, aborted or expired. */
-  void dropped(MuondException reason);
+  /** An open step came to nothing: it was refused, aborted, or failed. */
+  void dropped(Throwable cause);
+
+  /** A step was not opened, or the last one not repeated. */
+  void refused(Throwable cause);
 
   /**
    * Where a step's time went, in seconds.
@@ -42,6 +45,9 @@ public interface StepObserver {
         public void repeated() {}
 
         @Override
-        public void dropped(MuondException reason) {}
+        public void dropped(Throwable cause) {}
+
+        @Override
+        public void refused(Throwable cause) {}
       };
 }

@@ -28,9 +28,13 @@ public final class StepWriter {
     model.observer().gradientBytes(bytes);
   }
 
-  /** Tells {@code action}, run by {@code executor}, should the step be dropped. */
-  public void onDrop(Executor executor, Consumer<MuondException> action) {
-    ticket.part().contribution.onClose(executor, action);
+  /**
+   * Tells {@code action}, run by {@code executor}, should the step be dropped.
+   *
+   * @return forgets the action; to be run by a call that ends, since a step may see many
+   */
+  public Runnable onDrop(Executor executor, Consumer<MuondException> action) {
+    return ticket.part().contribution.onClose(executor, action);
   }
 
   /** Commits this worker's part; completes when the step is committed, or refused. */
@@ -48,8 +52,12 @@ public final class StepWriter {
     return ticket.part().contribution.missingBytes();
   }
 
-  /** The call {@code owner}, which opened the step, has ended. */
-  public void leave(Object owner) {
-    model.desk().leave(ticket, owner);
+  /**
+   * The call {@code owner}, which opened the step, has ended.
+   *
+   * @param failure why, or null if it was cancelled
+   */
+  public void leave(Object owner, Throwable failure) {
+    model.desk().leave(ticket, owner, failure);
   }
 }

@@ -41,7 +41,7 @@ public final class WeightsUpload implements AutoCloseable {
 
   /** Tells {@code action}, run by {@code executor}, should the upload be dropped. */
   public void onDrop(Executor executor, Consumer<MuondException> action) {
-    contribution.onClose(executor, action);
+    var unused = contribution.onClose(executor, action);
   }
 
   /** Projects the weights and makes them the model's. */

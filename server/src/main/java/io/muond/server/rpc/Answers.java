@@ -33,7 +33,7 @@ final class Answers {
     CompletableFuture<T> result;
     try {
       result = work.get();
-    } catch (RuntimeException e) {
+    } catch (Throwable e) {
       call.onError(Errors.status(e));
       return;
     }
@@ -48,9 +48,13 @@ final class Answers {
   private static <T> void answer(StreamObserver<T> call, T value, Throwable failure) {
     if (failure != null) {
       call.onError(Errors.status(failure));
-    } else {
+      return;
+    }
+    try {
       call.onNext(value);
       call.onCompleted();
+    } catch (Throwable e) {
+      call.onError(Errors.status(e));
     }
   }
 }

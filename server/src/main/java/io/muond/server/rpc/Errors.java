@@ -1,11 +1,13 @@
 package io.muond.server.rpc;
 
 import com.google.protobuf.Any;
+import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.rpc.ErrorInfo;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
 import io.muond.server.model.MuondException;
+import io.muond.server.model.Refusals;
 import io.muond.v1.ErrorReason;
 import java.security.SecureRandom;
 import java.util.HexFormat;
@@ -33,8 +35,21 @@ final class Errors {
     if (cause instanceof MuondException e) {
       return status(e.reason(), e.getMessage(), e.metadata());
     }
+    if (cause instanceof StatusRuntimeException
+        && cause.getCause() instanceof InvalidProtocolBufferException malformed) {
+      return status(
+          Refusals.invalidField(
+              "message", malformed.getMessage(), "the bytes of the method's request"));
+    }
     String incident = HexFormat.of().toHexDigits(RANDOM.nextInt());
     logger.error("incident {}", incident, cause);
+    if (cause instanceof OutOfMemoryError) {
+      return status(
+          ErrorReason.HOST_MEMORY,
+          "the server's process has run out of memory; its log says more about incident "
+              + incident,
+          Map.of("incident", incident));
+    }
     return status(
         ErrorReason.INTERNAL_FAULT,
         "a fault of the server's; its log says more about incident " + incident,
@@ -81,7 +96,7 @@ final class Errors {
           Status.Code.ABORTED;
       case WEIGHTS_MISSING, STEP_GAP, STEP_NOT_OPEN, STEP_NOT_AVAILABLE, NO_DATA_DIRECTORY ->
           Status.Code.FAILED_PRECONDITION;
-      case OUT_OF_MEMORY -> Status.Code.RESOURCE_EXHAUSTED;
+      case OUT_OF_MEMORY, HOST_MEMORY -> Status.Code.RESOURCE_EXHAUSTED;
       case CHECKPOINT_CORRUPT -> Status.Code.DATA_LOSS;
       case STORAGE_FAILED, SHUTTING_DOWN -> Status.Code.UNAVAILABLE;
       case INTERNAL_FAULT, REASON_UNSPECIFIED, UNRECOGNIZED -> Status.Code.INTERNAL;

@@ -9,7 +9,7 @@ import io.grpc.StatusRuntimeException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Keeps exceptions that handlers throw from reaching clients as UNKNOWN. */
+/** Keeps what handlers throw, errors of the virtual machine too, from being UNKNOWN to clients. */
 final class FaultInterceptor implements ServerInterceptor {
   private static final Logger logger = LoggerFactory.getLogger(FaultInterceptor.class);
 
@@ -18,13 +18,13 @@ final class FaultInterceptor implements ServerInterceptor {
       ServerCall<Q, R> call, Metadata headers, ServerCallHandler<Q, R> next) {
     try {
       return new Guard<>(call, next.startCall(call, headers));
-    } catch (RuntimeException e) {
+    } catch (Throwable e) {
       close(call, e);
       return new ServerCall.Listener<>() {};
     }
   }
 
-  private static void close(ServerCall<?, ?> call, RuntimeException failure) {
+  private static void close(ServerCall<?, ?> call, Throwable failure) {
     StatusRuntimeException status = Errors.status(failure);
     Metadata trailers = status.getTrailers() == null ? new Metadata() : status.getTrailers();
     try {
@@ -64,7 +64,7 @@ final class FaultInterceptor implements ServerInterceptor {
       }
       try {
         event.run();
-      } catch (RuntimeException e) {
+      } catch (Throwable e) {
         failed = true;
         close(call, e);
       }

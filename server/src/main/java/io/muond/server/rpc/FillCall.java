@@ -16,6 +16,7 @@ final class FillCall implements StreamObserver<FillStepRequest> {
   private final Executor executor;
   private final ServerCallStreamObserver<FillStepResponse> call;
   private StepWriter writer;
+  private Runnable forget = () -> {};
   private boolean ended;
 
   FillCall(ModelRegistry models, Executor executor, StreamObserver<FillStepResponse> responses) {
@@ -36,7 +37,7 @@ final class FillCall implements StreamObserver<FillStepRequest> {
       find(request);
       request.getChunksList().forEach(writer::stage);
       call.request(1);
-    } catch (RuntimeException e) {
+    } catch (Throwable e) {
       fail(e);
     }
   }
@@ -47,7 +48,7 @@ final class FillCall implements StreamObserver<FillStepRequest> {
         throw Refusals.invalidField("header", "absent", "the step's header in the first message");
       }
       writer = models.get(request.getHeader().getModel()).find(request.getHeader());
-      writer.onDrop(executor, this::dropped);
+      forget = writer.onDrop(executor, this::dropped);
     } else if (request.hasHeader()) {
       throw Refusals.invalidField("header", "present", "absent but in the first message");
     }
@@ -62,7 +63,7 @@ final class FillCall implements StreamObserver<FillStepRequest> {
       fail(Refusals.invalidField("header", "absent", "a first message with the step's header"));
       return;
     }
-    ended = true;
+    end();
     call.onNext(
         FillStepResponse.newBuilder()
             .setReceivedBytes(writer.receivedBytes())
@@ -74,7 +75,13 @@ final class FillCall implements StreamObserver<FillStepRequest> {
   /** A stream that breaks loses nothing that was staged. */
   @Override
   public synchronized void onError(Throwable cancelled) {
+    end();
+  }
+
+  /** A step may outlive many calls that filled it. */
+  private void end() {
     ended = true;
+    forget.run();
   }
 
   /** The step is gone: the client is told, whether it sends more or not. */
@@ -84,8 +91,8 @@ final class FillCall implements StreamObserver<FillStepRequest> {
     }
   }
 
-  private void fail(RuntimeException failure) {
-    ended = true;
+  private void fail(Throwable failure) {
+    end();
     call.onError(Errors.status(failure));
   }
 }

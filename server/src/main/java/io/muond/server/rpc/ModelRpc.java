@@ -108,10 +108,10 @@ final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
     Outbox<ReadWeightsResponse> outbox = new Outbox<>(call, () -> {});
     call.setOnReadyHandler(outbox::drain);
     call.setOnCancelHandler(outbox::cancel);
-    RuntimeException failure = null;
+    Throwable failure = null;
     try {
       outbox.send(new WeightsSource(models.get(request.getModel()).read(request)));
-    } catch (RuntimeException e) {
+    } catch (Throwable e) {
       failure = e;
     }
     outbox.finish(failure);

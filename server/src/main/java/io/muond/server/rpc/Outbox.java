@@ -77,18 +77,16 @@ final class Outbox<T> {
   }
 
   private void sendNext() {
-    T message;
     try {
-      message = sources.peek().next();
-    } catch (RuntimeException e) {
+      T message = sources.peek().next();
+      if (message == null) {
+        sources.remove().close();
+      } else {
+        call.onNext(message);
+      }
+    } catch (Throwable e) {
       failure = e;
       end();
-      return;
-    }
-    if (message == null) {
-      sources.remove().close();
-    } else {
-      call.onNext(message);
     }
   }
 

@@ -27,6 +27,7 @@ final class StepCall implements StreamObserver<StepRequest> {
   private final Outbox<StepResponse> outbox;
   private final Consumer<StepCall> onEnd;
   private StepWriter writer;
+  private Runnable forget = () -> {};
   private boolean working;
   private boolean halfClosed;
   private boolean ended;
@@ -72,14 +73,14 @@ final class StepCall implements StreamObserver<StepRequest> {
         });
   }
 
-  private synchronized void opened(StepWriter opened, Throwable failure, StepRequest request) {
+  private void opened(StepWriter opened, Throwable failure, StepRequest request) {
     if (failure != null) {
       fail(failure);
     } else if (ended) {
-      opened.leave(this);
+      opened.leave(this, null);
     } else {
       writer = opened;
-      opened.onDrop(executor, reason -> dropped(opened, reason));
+      forget = opened.onDrop(executor, reason -> dropped(opened, reason));
       attempt(() -> fill(request));
     }
   }
@@ -108,10 +109,11 @@ final class StepCall implements StreamObserver<StepRequest> {
   private void commit(CommitOptions options) {
     CompletableFuture<Committed> committed = writer.commit(options);
     writer = null;
+    forget.run();
     then(committed, this::committed);
   }
 
-  private synchronized void committed(Committed committed, Throwable failure) {
+  private void committed(Committed committed, Throwable failure) {
     if (failure != null) {
       fail(failure);
     } else {
@@ -138,7 +140,7 @@ final class StepCall implements StreamObserver<StepRequest> {
 
   private void conclude() {
     if (writer == null) {
-      leave();
+      leave(null);
       outbox.finish(null);
     } else {
       fail(Refusals.invalidField("commit", "absent", "the commit, in the step's last message"));
@@ -159,7 +161,7 @@ final class StepCall implements StreamObserver<StepRequest> {
   }
 
   private synchronized void cancel() {
-    leave();
+    leave(null);
     outbox.cancel();
   }
 
@@ -171,32 +173,39 @@ final class StepCall implements StreamObserver<StepRequest> {
   }
 
   private void fail(Throwable failure) {
-    leave();
+    leave(failure);
     outbox.finish(failure);
   }
 
-  private void leave() {
+  /**
+   * @param failure that ends the call, or null
+   */
+  private void leave(Throwable failure) {
     ended = true;
     onEnd.accept(this);
     if (writer != null) {
-      writer.leave(this);
+      StepWriter left = writer;
       writer = null;
+      forget.run();
+      left.leave(this, failure);
     }
   }
 
-  private void attempt(Runnable work) {
+  private synchronized void attempt(Runnable work) {
     try {
       work.run();
-    } catch (RuntimeException e) {
+    } catch (Throwable e) {
       fail(e);
     }
   }
 
   private <T> void then(CompletableFuture<T> future, BiConsumer<T, Throwable> action) {
+    BiConsumer<T, Throwable> attempted =
+        (value, failure) -> attempt(() -> action.accept(value, failure));
     if (future.isDone()) {
-      var unused = future.whenComplete(action);
+      var unused = future.whenComplete(attempted);
     } else {
-      var unused = future.whenCompleteAsync(action, executor);
+      var unused = future.whenCompleteAsync(attempted, executor);
     }
   }
 }

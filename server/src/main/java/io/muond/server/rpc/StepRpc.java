@@ -71,7 +71,7 @@ final class StepRpc extends StepServiceGrpc.StepServiceImplBase {
               .commit(request.getOptions())
               .whenCompleteAsync(
                   (committed, failure) -> answer(outbox, committed, failure), answers.executor());
-    } catch (RuntimeException e) {
+    } catch (Throwable e) {
       outbox.finish(e);
     }
   }

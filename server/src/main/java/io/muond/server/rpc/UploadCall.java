@@ -28,6 +28,7 @@ final class UploadCall implements StreamObserver<WriteWeightsRequest> {
     this.call = (ServerCallStreamObserver<WriteWeightsResponse>) responses;
     call.disableAutoRequest();
     call.setOnCancelHandler(this::cancel);
+    call.setOnCloseHandler(this::cancel);
     call.request(1);
   }
 
@@ -48,7 +49,7 @@ final class UploadCall implements StreamObserver<WriteWeightsRequest> {
               .get(model)
               .upload()
               .whenCompleteAsync((begun, failure) -> begun(begun, failure, request), executor);
-    } catch (RuntimeException e) {
+    } catch (Throwable e) {
       fail(e);
     }
   }
@@ -65,13 +66,13 @@ final class UploadCall implements StreamObserver<WriteWeightsRequest> {
       upload.close();
       return;
     }
-    upload.onDrop(executor, this::dropped);
     try {
+      upload.onDrop(executor, this::dropped);
       stage(request);
       if (halfClosed) {
         finish();
       }
-    } catch (RuntimeException e) {
+    } catch (Throwable e) {
       fail(e);
     }
   }
@@ -101,7 +102,7 @@ final class UploadCall implements StreamObserver<WriteWeightsRequest> {
         throw Refusals.invalidField("model", "absent", "a first message that names the model");
       }
       finish();
-    } catch (RuntimeException e) {
+    } catch (Throwable e) {
       fail(e);
     }
   }
@@ -114,9 +115,13 @@ final class UploadCall implements StreamObserver<WriteWeightsRequest> {
     if (failure != null) {
       fail(failure);
     } else if (!ended) {
-      ended = true;
-      call.onNext(response);
-      call.onCompleted();
+      try {
+        call.onNext(response);
+        call.onCompleted();
+        ended = true;
+      } catch (Throwable e) {
+        fail(e);
+      }
     }
   }
 

@@ -29,8 +29,8 @@ public final class SgdOptimizer implements Optimizer {
   /** Steps take a permit each; tests drain it to hold them back. */
   public final Semaphore permits = new Semaphore(Integer.MAX_VALUE);
 
-  /** The next step writes half of its results and fails. */
-  public volatile RuntimeException failure;
+  /** The next initialization, projection or step writes its results and fails so, unchecked. */
+  public volatile Throwable failure;
 
   /** Counted down by each step that begins. */
   public volatile CountDownLatch begun = new CountDownLatch(0);
@@ -59,6 +59,17 @@ public final class SgdOptimizer implements Optimizer {
       }
     }
     put(regions.get(0), total);
+  }
+
+  private void failIfPlanned() {
+    Throwable planned = failure;
+    failure = null;
+    if (planned instanceof Error error) {
+      throw error;
+    }
+    if (planned != null) {
+      throw (RuntimeException) planned;
+    }
   }
 
   private float[] get(Region region) {
@@ -105,11 +116,13 @@ public final class SgdOptimizer implements Optimizer {
         values[i] = (float) (seeds[(int) (i / spec.matrixFloats())] % 1000) / 1000 + i;
       }
       put(weights, values);
+      failIfPlanned();
     }
 
     @Override
     public double[] project(Region from, Region to, Region workspace) {
       put(to, get(from));
+      failIfPlanned();
       return new double[spec.count()];
     }
 
@@ -152,11 +165,7 @@ public final class SgdOptimizer implements Optimizer {
       }
       put(buffers.next(), w);
       put(buffers.gradient(), g);
-      RuntimeException planned = failure;
-      if (planned != null) {
-        failure = null;
-        throw planned;
-      }
+      failIfPlanned();
       return new Effort(spec.count());
     }
 

@@ -26,6 +26,7 @@ final class TestServer implements AutoCloseable {
   static final long MEMORY_BYTES = 64 << 20;
 
   final CpuEngine engine = new CpuEngine(1, MEMORY_BYTES);
+  final EngineFaults faults = new EngineFaults(engine);
   final SgdOptimizer optimizer = new SgdOptimizer(engine);
   final ModelRegistry models;
   final ManagedChannel channel;
@@ -37,13 +38,21 @@ final class TestServer implements AutoCloseable {
   }
 
   TestServer(Duration stepTimeout, Duration readerGrace, Optional<Path> dataDirectory) {
+    this(stepTimeout, readerGrace, dataDirectory, StepObserver.NONE);
+  }
+
+  TestServer(
+      Duration stepTimeout,
+      Duration readerGrace,
+      Optional<Path> dataDirectory,
+      StepObserver observer) {
     try {
       store =
           dataDirectory.isEmpty()
               ? Optional.empty()
               : Optional.of(new CheckpointStore(dataDirectory.get()));
       ModelRegistry.Settings settings = new ModelRegistry.Settings(stepTimeout, readerGrace);
-      models = new ModelRegistry(engine, optimizer, settings, StepObserver.NONE, store);
+      models = new ModelRegistry(faults.engine(), optimizer, settings, observer, store);
       models.restoreAll();
       InetSocketAddress any = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
       server = new GrpcServer(any, models, store.isPresent(), new NoMetrics());
