@@ -77,7 +77,7 @@ public final class GrpcServer implements AutoCloseable {
             .intercept(metrics)
             .addService(health.getHealthService())
             .addService(ProtoReflectionServiceV1.newInstance());
-    services.forEach(builder::addService);
+    services.forEach(s -> builder.addService(RawMessages.of(s)));
     this.server = start(builder);
     health.setStatus(HealthStatusManager.SERVICE_NAME_ALL_SERVICES, ServingStatus.SERVING);
     services.forEach(
