@@ -9,6 +9,7 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.InetSocketAddress;
+import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.BooleanSupplier;
@@ -16,6 +17,19 @@ import java.util.function.BooleanSupplier;
 /** {@code /metrics} for Prometheus, {@code /healthz} for whoever asks whether to send work. */
 public final class HttpEndpoint implements AutoCloseable {
   private static final int THREADS = 2;
+
+  /** Seconds that a client has to send its request, and to take the answer: pages are small. */
+  private static final String PATIENCE = "5";
+
+  // By default the JDK's server waits for ever, so that a client for each thread that stops in the
+  // middle of a request keeps all others from an answer. It reads these once, when it is first
+  // used.
+  static {
+    for (String limit : List.of("maxReqTime", "maxRspTime")) {
+      String property = "sun.net.httpserver." + limit;
+      System.setProperty(property, System.getProperty(property, PATIENCE));
+    }
+  }
 
   private final HttpServer server;
   private final ExecutorService executor;
