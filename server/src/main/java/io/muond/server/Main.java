@@ -89,7 +89,7 @@ public final class Main implements Callable<Integer> {
       daemon.drain();
       daemon.close();
       logger.info("stopped");
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       logger.error("stopping failed", e);
       status = 1;
     }

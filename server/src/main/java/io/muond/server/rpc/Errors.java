@@ -9,6 +9,7 @@ import io.grpc.protobuf.StatusProto;
 import io.muond.server.model.MuondException;
 import io.muond.server.model.Refusals;
 import io.muond.v1.ErrorReason;
+import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
 import java.util.HexFormat;
 import java.util.Map;
@@ -19,6 +20,15 @@ import org.slf4j.LoggerFactory;
 
 /** The one place where failures become gRPC statuses. */
 final class Errors {
+  /**
+   * Errors travel as headers, and gRPC takes 8 KiB of these: the message once as text, in which a
+   * byte may take three characters, and once in the details, with a handful of values, in base 64.
+   */
+  private static final int MOST_MESSAGE_BYTES = 1024;
+
+  private static final int MOST_VALUE_BYTES = 512;
+  private static final int MOST_BYTES_PER_CHAR = 3;
+  private static final String ELLIPSIS = "…";
   private static final Logger logger = LoggerFactory.getLogger(Errors.class);
   private static final String DOMAIN = "muond.io";
   private static final SecureRandom RANDOM = new SecureRandom();
@@ -58,18 +68,36 @@ final class Errors {
 
   private static StatusRuntimeException status(
       ErrorReason reason, String message, Map<String, String> metadata) {
-    ErrorInfo info =
-        ErrorInfo.newBuilder()
-            .setDomain(DOMAIN)
-            .setReason(reason.name())
-            .putAllMetadata(metadata)
-            .build();
+    ErrorInfo.Builder info = ErrorInfo.newBuilder().setDomain(DOMAIN).setReason(reason.name());
+    metadata.forEach((key, value) -> info.putMetadata(key, cut(value, MOST_VALUE_BYTES)));
     return StatusProto.toStatusRuntimeException(
         com.google.rpc.Status.newBuilder()
             .setCode(code(reason).value())
-            .setMessage(message)
-            .addDetails(Any.pack(info))
+            .setMessage(cut(message, MOST_MESSAGE_BYTES))
+            .addDetails(Any.pack(info.build()))
             .build());
+  }
+
+  /** The longest beginning that fits, whole characters and an ellipsis. */
+  private static String cut(String text, int bytes) {
+    if (text.length() <= bytes / MOST_BYTES_PER_CHAR || bytes(text) <= bytes) {
+      return text;
+    }
+    int end = 0;
+    int used = bytes(ELLIPSIS);
+    while (end < text.length()) {
+      int next = text.offsetByCodePoints(end, 1);
+      used += bytes(text.substring(end, next));
+      if (used > bytes) {
+        break;
+      }
+      end = next;
+    }
+    return text.substring(0, end) + ELLIPSIS;
+  }
+
+  private static int bytes(String text) {
+    return text.getBytes(StandardCharsets.UTF_8).length;
   }
 
   private static Status.Code code(ErrorReason reason) {

@@ -228,6 +228,18 @@ class BadInputTest {
         .isEqualTo(invalid);
   }
 
+  /** An error travels in headers, which have a limit of their own. */
+  @ParameterizedTest
+  @ValueSource(strings = {"x", "\u00e9", "\u2260", "\ud83d\ude00"})
+  void longErrorsAreCut(String character) {
+    CommitOptions options =
+        options().toBuilder().putGroupLearningRates(character.repeat(20_000), 1).build();
+    Throwable failure =
+        catchThrowable(() -> client.step(whole(header(model, 2), gradients(model, 1), options)));
+    assertThat(info(failure).getReason()).isEqualTo("INVALID_FIELD");
+    assertThat(failure.getMessage()).contains(character.repeat(200)).endsWith("…");
+  }
+
   @Test
   void badUploads() {
     assertThat(refusal(() -> client.write("m", List.of())))
