@@ -1,0 +1,125 @@
+// Elements on their way in and out, and operands in half precision. A thread per pack of 1 or 4
+// elements, blocks of 256, no shared memory. Deterministic (the smallest index, whoever finds it).
+
+#include "halves.cuh"
+#include "walk.cuh"
+
+template <int W>
+__device__ Pack<W> loadWire(int type, const void* from, long long i, int n) {
+  if (type == FLOAT32) {
+    return Pack<W>::load((const float*)from + i, n);
+  }
+  unsigned short halves[W];
+  loadHalves<W>((const unsigned short*)from + i, n, halves);
+  Pack<W> pack;
+#pragma unroll
+  for (int e = 0; e < W; e++) {
+    pack.v[e] = widen(type, halves[e]);
+  }
+  return pack;
+}
+
+template <int W>
+__device__ void storeWire(int type, const Pack<W>& pack, void* to, long long i, int n) {
+  if (type == FLOAT32) {
+    pack.store((float*)to + i, n);
+    return;
+  }
+  unsigned short halves[W];
+#pragma unroll
+  for (int e = 0; e < W; e++) {
+    halves[e] = narrow(type, pack.v[e]);
+  }
+  storeHalves<W>(halves, (unsigned short*)to + i, n);
+}
+
+template <int W>
+__device__ void receiveAll(
+    int type, const void* from, float* to, long long count, long long first,
+    unsigned long long* nonFinite) {
+  long long stride = (long long)gridDim.x * blockDim.x * W;
+  for (long long i = ((long long)blockIdx.x * blockDim.x + threadIdx.x) * W; i < count;
+       i += stride) {
+    int n = least(count - i, W);
+    Pack<W> pack = loadWire<W>(type, from, i, n);
+    pack.store(to + i, n);
+#pragma unroll
+    for (int e = W - 1; e >= 0; e--) {
+      if ((__float_as_uint(pack.v[e]) & 0x7f800000u) == 0x7f800000u) {
+        atomicMin(nonFinite, (unsigned long long)(first + i + e));
+      }
+    }
+  }
+}
+
+/**
+ * to[i] ← from[i] widened from `type`, count elements; *nonFinite ← the smallest of itself and the
+ * indices first + i of elements that are NaN or infinite (as unsigned numbers: −1 is none).
+ */
+extern "C" __global__ __launch_bounds__(256) void receive(
+    int type, const void* from, float* to, long long count, int width, long long first,
+    unsigned long long* nonFinite) {
+  if (width == 4) {
+    receiveAll<4>(type, from, to, count, first, nonFinite);
+  } else {
+    receiveAll<1>(type, from, to, count, first, nonFinite);
+  }
+}
+
+template <int W>
+__device__ void sendAll(int type, const float* from, void* to, long long count) {
+  long long stride = (long long)gridDim.x * blockDim.x * W;
+  for (long long i = ((long long)blockIdx.x * blockDim.x + threadIdx.x) * W; i < count;
+       i += stride) {
+    int n = least(count - i, W);
+    storeWire<W>(type, Pack<W>::load(from + i, n), to, i, n);
+  }
+}
+
+/** to[i] ← from[i] rounded to `type`, count elements. */
+extern "C" __global__ __launch_bounds__(256) void send(
+    int type, const float* from, void* to, long long count, int width) {
+  if (width == 4) {
+    sendAll<4>(type, from, to, count);
+  } else {
+    sendAll<1>(type, from, to, count);
+  }
+}
+
+using Halves = Operand<unsigned short>;
+
+/** y ← x rounded to `type` (16 bits), batched. */
+extern "C" __global__ __launch_bounds__(256) void toHalf(
+    Walk walk, int type, Floats x, Halves y) {
+  eachPackOfGrid(walk, [&](auto pack, const Place& at) {
+    constexpr int W = decltype(pack)::width;
+    Pack<W> xs = load<W>(x, at);
+    unsigned short halves[W];
+#pragma unroll
+    for (int e = 0; e < W; e++) {
+      halves[e] = narrow(type, xs.v[e]);
+    }
+    storeHalves<W>(halves, y.at(at.matrix, at.row, at.col), at.n);
+  });
+}
+
+/**
+ * x = high + 2⁻¹¹ · low in float16, with 22 bits of x: high is x rounded, and what that leaves is
+ * exact in float32. |x| must be below 65520, and loses bits below 2⁻¹⁴.
+ */
+extern "C" __global__ __launch_bounds__(256) void splitHalf(
+    Walk walk, Floats x, Halves high, Halves low) {
+  eachPackOfGrid(walk, [&](auto pack, const Place& at) {
+    constexpr int W = decltype(pack)::width;
+    Pack<W> xs = load<W>(x, at);
+    unsigned short highs[W];
+    unsigned short lows[W];
+#pragma unroll
+    for (int e = 0; e < W; e++) {
+      highs[e] = toFloat16(xs.v[e]);
+      lows[e] = toFloat16((xs.v[e] - widenFloat16(highs[e])) * 2048);
+    }
+    storeHalves<W>(highs, high.at(at.matrix, at.row, at.col), at.n);
+    storeHalves<W>(lows, low.at(at.matrix, at.row, at.col), at.n);
+  });
+}
