@@ -55,7 +55,7 @@ public final class CholeskyKernels {
    */
   public void factorDiagonal(CUstream stream, Batch x, int from, int size, long diagonal) {
     Batch.requireSquare(x);
-    Batch block = panel(x, from, size, size);
+    Batch block = panel(x, from, size);
     Arguments arguments = new Arguments().i64(x.count()).i64(x.rows()).i32(size);
     arguments.batches(block).i64(diagonal + 4L * from);
     module.launch(stream, "choleskyDiagonal", x.count(), 256, arguments);
@@ -64,26 +64,28 @@ public final class CholeskyKernels {
   /** The blocks of x right of a factored diagonal block R₁₁ ← R₁₁⁻ᵀ · those. */
   public void solveRow(CUstream stream, Batch x, int from, int size) {
     Batch.requireSquare(x);
+    Batch factor = panel(x, from, size);
     int right = x.cols() - from - size;
     if (right > 0) {
-      solveRows(stream, panel(x, from, size, size), x.block(from, from + size, size, right));
+      solveRows(stream, factor, x.block(from, from + size, size, right));
     }
   }
 
   /** Columns [from, from + size) of x ← those · R⁻¹, R the diagonal block of r there. */
   public void solvePanel(CUstream stream, Batch r, int from, int size, Batch x) {
     requireSameOrder(r, x, x.cols());
+    Batch factor = panel(r, from, size);
     Batch panel = x.block(0, from, x.rows(), size);
     long tiles = Walk.ceilDiv(x.rows(), PANEL);
     Arguments arguments = new Arguments().i64(x.count()).i64(x.rows()).i64(tiles).i32(size);
-    arguments.batches(panel(r, from, size, size), panel);
+    arguments.batches(factor, panel);
     module.launch(stream, "solveColumns", x.count() * tiles, PANEL, arguments);
   }
 
   /** The same for a matrix that lies transposed: rows [from, from + size) of x ← R⁻ᵀ · those. */
   public void solvePanelTransposed(CUstream stream, Batch r, int from, int size, Batch x) {
     requireSameOrder(r, x, x.rows());
-    solveRows(stream, panel(r, from, size, size), x.block(from, 0, size, x.cols()));
+    solveRows(stream, panel(r, from, size), x.block(from, 0, size, x.cols()));
   }
 
   private void solveRows(CUstream stream, Batch r, Batch x) {
@@ -100,11 +102,11 @@ public final class CholeskyKernels {
     }
   }
 
-  private static Batch panel(Batch x, int from, int size, int cols) {
+  private static Batch panel(Batch x, int from, int size) {
     if (size < 1 || size > PANEL || from < 0 || from > x.rows() - size) {
       throw new IllegalArgumentException(
           "panel: " + size + " from " + from + " (expected: 1 to " + PANEL + " of " + x.rows());
     }
-    return x.block(from, from, size, cols);
+    return x.block(from, from, size, size);
   }
 }

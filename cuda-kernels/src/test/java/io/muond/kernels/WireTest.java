@@ -1,0 +1,250 @@
+package io.muond.kernels;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.muond.kernels.Shape.Layout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Random;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Conversions, against the definition of the formats, and scalars. */
+class WireTest {
+  private Device device;
+
+  @BeforeEach
+  void open() {
+    device = Device.open();
+  }
+
+  @AfterEach
+  void close() {
+    if (device != null) {
+      device.close();
+    }
+  }
+
+  /** The value of a 16-bit number, by the formats' definition. */
+  private static double value(WireType type, int bits) {
+    int fraction = type == WireType.FLOAT16 ? 10 : 7;
+    int exponents = (1 << (15 - fraction)) - 1;
+    int exponent = (bits >> fraction) & exponents;
+    double significand = bits & ((1 << fraction) - 1);
+    double sign = (bits & 0x8000) == 0 ? 1 : -1;
+    if (exponent == exponents) {
+      return significand == 0 ? sign * Double.POSITIVE_INFINITY : Double.NaN;
+    }
+    double implicit = exponent == 0 ? 0 : 1 << fraction;
+    int power = Math.max(exponent, 1) - exponents / 2 - fraction;
+    return sign * Math.scalb(significand + implicit, power);
+  }
+
+  private static byte[] allBits() {
+    ByteBuffer bytes = ByteBuffer.allocate(2 << 16).order(ByteOrder.LITTLE_ENDIAN);
+    for (int bits = 0; bits < 1 << 16; bits++) {
+      bytes.putShort((short) bits);
+    }
+    return bytes.array();
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = WireType.class,
+      names = {"BFLOAT16", "FLOAT16"})
+  void everyHalfIsWidenedAndComesBack(WireType type) {
+    int count = 1 << 16;
+    long from = device.allocate(2L * count);
+    device.write(from, allBits());
+    long to = device.allocate(4L * count);
+    long nonFinite = device.integer(-1);
+    WireKernels wire = device.kernels().wire();
+    wire.receive(device.stream(), type, from, to, count, 1_000, nonFinite);
+    float[] wide = new float[count];
+    device.read(to, wide, 0, count);
+    for (int bits = 0; bits < count; bits++) {
+      if (Double.compare(wide[bits], value(type, bits)) != 0) {
+        assertThat((double) wide[bits]).as("%x", bits).isEqualTo(value(type, bits));
+      }
+    }
+    int infinity = type == WireType.FLOAT16 ? 0x7c00 : 0x7f80;
+    assertThat(device.longs(nonFinite, 1)).containsExactly(1_000 + infinity);
+    long back = device.allocate(2L * count);
+    wire.send(device.stream(), type, to, back, count);
+    ByteBuffer sent = ByteBuffer.wrap(device.bytes(back, 2 * count)).order(ByteOrder.LITTLE_ENDIAN);
+    for (int bits = 0; bits < count; bits++) {
+      int got = sent.getShort(2 * bits) & 0xffff;
+      if (got != bits && !(Double.isNaN(value(type, bits)) && Double.isNaN(value(type, got)))) {
+        assertThat(got).isEqualTo(bits);
+      }
+    }
+  }
+
+  /** Random bits, and numbers halfway between two halves and just beside. */
+  private static float[] hardToRound(WireType type, int count) {
+    Random random = new Random(1);
+    float[] x = new float[count];
+    for (int i = 0; i < count; i++) {
+      double near = value(type, random.nextInt(1 << 15));
+      float middle = (float) (near * (1 + Math.scalb(1, type == WireType.FLOAT16 ? -11 : -8)));
+      x[i] =
+          switch (i % 4) {
+            case 0 -> Float.intBitsToFloat(random.nextInt());
+            case 1 -> middle;
+            case 2 -> Math.nextUp(middle);
+            default -> -Math.nextDown(middle);
+          };
+    }
+    return x;
+  }
+
+  /** The bits of the half nearest to x, ties to even; −1 for NaN. */
+  private static int nearest(WireType type, float x) {
+    if (Float.isNaN(x)) {
+      return -1;
+    }
+    int low = 0;
+    int high = type == WireType.FLOAT16 ? 0x7c00 : 0x7f80;
+    double size = Math.abs((double) x);
+    while (high - low > 1) {
+      int middle = (low + high) / 2;
+      if (value(type, middle) <= size) {
+        low = middle;
+      } else {
+        high = middle;
+      }
+    }
+    // Beyond the largest number, infinity stands for the next power of two.
+    int last = type == WireType.FLOAT16 ? 0x7bff : 0x7f7f;
+    double above = low == last ? 2 * value(type, last) - value(type, last - 1) : value(type, high);
+    double down = size - value(type, low);
+    double up = above - size;
+    int bits = down < up || (down == up && low % 2 == 0) ? low : high;
+    boolean negative = Float.floatToRawIntBits(x) < 0;
+    return negative ? bits | 0x8000 : bits;
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "BFLOAT16, 4001, 0",
+    "BFLOAT16, 4000, 1",
+    "FLOAT16, 4001, 0",
+    "FLOAT16, 4000, 1",
+    "FLOAT16, 1, 0"
+  })
+  void sendsTheNearest(WireType type, int count, int shift) {
+    float[] x = hardToRound(type, count);
+    long from = device.allocate(4L * (count + shift)) + 4L * shift;
+    device.write(from, x, 0, count);
+    long to = device.allocate(2L * (count + shift)) + 2L * shift;
+    device.kernels().wire().send(device.stream(), type, from, to, count);
+    ByteBuffer sent = ByteBuffer.wrap(device.bytes(to, 2 * count)).order(ByteOrder.LITTLE_ENDIAN);
+    for (int i = 0; i < count; i++) {
+      int bits = sent.getShort(2 * i) & 0xffff;
+      int expected = nearest(type, x[i]);
+      boolean equal = expected < 0 ? Double.isNaN(value(type, bits)) : bits == expected;
+      assertThat(equal).as("%s as %s: %x, not %x", x[i], type, bits, expected).isTrue();
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1, 0, 0", "3, 0, 2", "1003, 0, 700", "1000, 1, 999", "100000, 0, 54321"})
+  void receivesFloat32AndFindsTheFirstThatIsNotFinite(int count, int shift, int bad) {
+    Shape shape = new Shape(1, 1, count, Layout.PACKED);
+    float[] x = Floats.random(shape, 1);
+    long from = device.allocate(4L * (count + shift)) + 4L * shift;
+    long to = device.allocate(4L * count);
+    long nonFinite = device.integer(-1);
+    device.write(from, x, 0, count);
+    WireKernels wire = device.kernels().wire();
+    wire.receive(device.stream(), WireType.FLOAT32, from, to, count, 0, nonFinite);
+    float[] received = new float[count];
+    device.read(to, received, 0, count);
+    assertThat(received).isEqualTo(x);
+    assertThat(device.longs(nonFinite, 1)).containsExactly(-1);
+    x[count - 1] = Float.NEGATIVE_INFINITY;
+    x[bad] = Float.NaN;
+    device.write(from, x, 0, count);
+    wire.receive(device.stream(), WireType.FLOAT32, from, to, count, 1L << 40, nonFinite);
+    assertThat(device.longs(nonFinite, 1)).containsExactly((1L << 40) + bad);
+    long sent = device.allocate(4L * count);
+    wire.send(device.stream(), WireType.FLOAT32, to, sent, count);
+    device.read(sent, received, 0, count);
+    assertThat(received).isEqualTo(x);
+  }
+
+  @ParameterizedTest
+  @MethodSource("io.muond.kernels.Shape#any")
+  void makesHalves(Shape shape) {
+    float[] x = Floats.random(shape, 2);
+    Batch from = new Floats(device, shape, x).batch();
+    int n = x.length;
+    long high = device.allocate(2L * n);
+    long low = device.allocate(2L * n);
+    WireKernels wire = device.kernels().wire();
+    Batch highs = Batch.packed(high, shape.count(), shape.rows(), shape.cols());
+    Batch lows = Batch.packed(low, shape.count(), shape.rows(), shape.cols());
+    wire.toHalf(device.stream(), WireType.BFLOAT16, from, highs);
+    ByteBuffer halves = ByteBuffer.wrap(device.bytes(high, 2 * n)).order(ByteOrder.LITTLE_ENDIAN);
+    for (int e = 0; e < n; e++) {
+      int bits = halves.getShort(2 * e) & 0xffff;
+      if (bits != nearest(WireType.BFLOAT16, x[e])) {
+        assertThat(bits).as("%s", x[e]).isEqualTo(nearest(WireType.BFLOAT16, x[e]));
+      }
+    }
+    wire.splitHalf(device.stream(), from, highs, lows);
+    ByteBuffer first = ByteBuffer.wrap(device.bytes(high, 2 * n)).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer second = ByteBuffer.wrap(device.bytes(low, 2 * n)).order(ByteOrder.LITTLE_ENDIAN);
+    for (int e = 0; e < n; e++) {
+      double sum =
+          value(WireType.FLOAT16, first.getShort(2 * e) & 0xffff)
+              + value(WireType.FLOAT16, second.getShort(2 * e) & 0xffff) / 2048;
+      double slack = Math.max(Math.abs(x[e]) * Math.scalb(1, -22), Math.scalb(1, -36));
+      assertThat(Math.abs(sum - x[e])).as("%s", x[e]).isLessThanOrEqualTo(slack);
+    }
+  }
+
+  @Test
+  void scalarsArriveWithoutACopy() {
+    ScalarKernels scalars = device.kernels().scalars();
+    for (int count : new int[] {1, 256, 600}) {
+      double[] values = new Random(3).doubles(count).toArray();
+      values[count - 1] = Double.NaN;
+      values[count / 2] = 0;
+      long x = device.allocate(8L * count);
+      scalars.setScalars(device.stream(), values, x);
+      assertThat(device.doubles(x, count)).isEqualTo(values);
+      long s = device.allocate(8L * count);
+      double[] ones = new double[count];
+      java.util.Arrays.fill(ones, 1);
+      scalars.quotient(device.stream(), count, device.scalars(ones), x, s);
+      double[] quotients = new double[count];
+      for (int i = 0; i < count; i++) {
+        quotients[i] = values[i] == 0 ? 0 : 1 / values[i];
+      }
+      assertThat(device.doubles(s, count)).isEqualTo(quotients);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1, 1, PACKED", "3, 300, ODD_BLOCK", "2, 65, SIDE_BY_SIDE"})
+  void powerIterationStartsFromTheSameVectorEverywhere(int count, int n, Layout layout) {
+    Shape shape = new Shape(count, n, 1, layout);
+    Floats v = new Floats(device, shape);
+    device.kernels().scalars().powerStart(device.stream(), v.batch());
+    float[] actual = v.get();
+    SplittableRandom random = new SplittableRandom(1);
+    for (int i = 0; i < n; i++) {
+      float expected = (float) (0.5 + random.nextDouble());
+      for (int k = 0; k < count; k++) {
+        assertThat(actual[k * n + i]).isEqualTo(expected);
+      }
+    }
+  }
+}
