@@ -1,5 +1,5 @@
 // Where the lanes that a branch takes apart meet again: at its immediate post-dominator, which every way from the
-// branch comes to. A way that ends at once does not count: its lanes meet nobody.
+// branch comes to. A way that ends at once does not count where there is another: its lanes meet nobody.
 #include <algorithm>
 
 #include "interpreter_assembler.h"
@@ -11,12 +11,10 @@ namespace {
 class Flows {
  public:
   explicit Flows(const Program& program) : program_(program), end_(static_cast<uint32_t>(program.code.size())) {
-    for (uint32_t i = 0; i < end_; i++) successors_.push_back(successorsOf(i));
+    for (uint32_t i = 0; i < end_; i++) successors_.push_back(lasting(successorsOf(i)));
     successors_.emplace_back();
-    predecessors_.resize(end_ + 1);
-    for (uint32_t i = 0; i < end_; i++)
-      for (uint32_t s : successors_[i]) predecessors_[s].push_back(i);
-    number();
+    do number();
+    while (restored());
     solve();
   }
 
@@ -45,14 +43,35 @@ class Flows {
     if (in.flow == Flow::kTable) all = program_.tables[in.target];
     if (in.flow == Flow::kEnd) all.push_back(end_);
     if (in.flow == Flow::kNext || in.guard.id) all.push_back(i + 1);
-    auto lasting = all;
-    lasting.erase(std::remove_if(lasting.begin(), lasting.end(), [&](uint32_t s) { return leaves(s); }), lasting.end());
-    return lasting.empty() ? std::vector<uint32_t>{end_} : lasting;
+    return all;
+  }
+
+  /** Those that do not lead straight to the end, or all of them. */
+  std::vector<uint32_t> lasting(const std::vector<uint32_t>& all) const {
+    std::vector<uint32_t> some;
+    std::copy_if(all.begin(), all.end(), std::back_inserter(some), [&](uint32_t s) { return !leaves(s); });
+    return some.empty() ? all : some;
+  }
+
+  /** Gives back the ways out of a loop that has no others; false if nothing was to be done. */
+  bool restored() {
+    bool any = false;
+    for (uint32_t i = 0; i < end_; i++) {
+      if (order_[i] != kNone) continue;
+      auto all = successorsOf(i);
+      any |= all.size() != successors_[i].size();
+      successors_[i] = all;
+    }
+    return any;
   }
 
   /** Numbers instructions in postorder of the reversed graph, from the end. */
   void number() {
+    predecessors_.assign(end_ + 1, {});
+    for (uint32_t i = 0; i < end_; i++)
+      for (uint32_t s : successors_[i]) predecessors_[s].push_back(i);
     order_.assign(end_ + 1, kNone);
+    postorder_.clear();
     std::vector<std::pair<uint32_t, size_t>> stack = {{end_, 0}};
     std::vector<bool> seen(end_ + 1);
     seen[end_] = true;
