@@ -72,11 +72,16 @@ struct Constant {
 
 /** A special register that the kernel uses. */
 struct Special {
-  std::string name;
+  enum Kind {
+    kTidX, kTidY, kTidZ, kNtidX, kNtidY, kNtidZ, kCtaidX, kCtaidY, kCtaidZ, kNctaidX, kNctaidY, kNctaidZ,
+    kLaneId, kWarpId, kNwarpId, kMaskEq, kMaskLt, kMaskLe, kMaskGt, kMaskGe
+  };
+  Kind kind;
   uint32_t at;
 };
 
 struct SharedVariable {
+  static constexpr uint32_t gap = 256;
   std::string name;
   uint32_t offset, bytes;
 };
@@ -91,11 +96,13 @@ struct Program {
   /** Targets of brx.idx. */
   std::vector<std::vector<uint32_t>> tables;
 
-  /** Bytes of a warp's registers and their number. */
-  uint32_t registerBytes = 0, registers = 0;
+  /** Bytes of a warp's register file. */
+  uint32_t registerBytes = 0;
   std::vector<Constant> constants;
   std::vector<Special> specials;
+  /** By the number of the register; widths in bytes, 0 for a predicate. */
   std::vector<std::string> registerNames;
+  std::vector<unsigned> registerWidths;
 
   /** Without gaps, as a GPU lays it out; then as it is here, with gaps around each variable. */
   uint32_t staticShared = 0;
@@ -121,7 +128,8 @@ class Warp {
  public:
   enum State { kRunning, kAtBarrier, kDone };
 
-  Warp(Launch& launch, uint32_t number, uint32_t lanes);
+  /** `registers` is the warp's register file, aligned to 64 bytes. */
+  Warp(Launch& launch, uint32_t number, uint32_t lanes, uint8_t* registers);
 
   /** Starts anew at the first instruction, for the next block. */
   void reset();
@@ -170,9 +178,8 @@ class Warp {
 
   const Program& program_;
   const uint32_t localBytes_;
-  std::unique_ptr<uint8_t[]> storage_;
+  uint8_t* const registers_;
   std::vector<uint8_t> local_;
-  uint8_t* registers_;
   /** For each register, the lanes that have written it. */
   std::vector<uint32_t> defined_;
   uint32_t live_ = 0, active_ = 0;
@@ -192,11 +199,12 @@ class Launch {
   const Dim grid, block;
   const uint8_t* const params;
   DeviceMemory::Space& memory;
-  Region shared;
+  const uint32_t dynamicShared;
+  Region& shared;
   /** The region that each instruction accessed last: mostly the one that it accesses next. */
   std::vector<Region*> recent;
-  /** Instructions that the block's warps may still execute. */
-  uint64_t budget = 0;
+  /** Instructions that the block's warps may still execute, and those that all blocks before have executed. */
+  uint64_t budget = 0, executed = 0;
 
   /** Draws a stamp; `level` says what begins. */
   enum Level { kLaunch, kBlock, kPhase, kSegment, kSync };
@@ -206,6 +214,7 @@ class Launch {
 
  private:
   void fillWarp(Warp& warp);
+  uint32_t value(Special::Kind kind, uint32_t warp, uint32_t lane) const;
   void fillBlock(Warp& warp);
   void runBlock(uint64_t index);
   void runWarps();

@@ -28,12 +28,14 @@ const char* verb(Access access) {
   return access == Access::kWrite ? "write of " : access == Access::kAtomic ? "atomic access to " : "read of ";
 }
 
-std::string sharedVariable(const Program& program, uint64_t offset) {
+/** The variable that holds `offset`, or the one whose gap it lies in. */
+std::string sharedVariable(const Launch& launch, uint64_t offset) {
   const SharedVariable* nearest = nullptr;
-  for (const SharedVariable& v : program.shared)
-    if (!nearest || offset + 16 >= v.offset) nearest = &v;
-  if (!nearest) return ", a kernel without shared memory";
-  return ", variable " + nearest->name + " [" + hex(nearest->offset) + ", +" + std::to_string(nearest->bytes) + ")";
+  for (const SharedVariable& v : launch.program.shared)
+    if (!nearest || offset + v.gap / 2 >= v.offset) nearest = &v;
+  if (!nearest) return ", in a kernel without shared memory";
+  uint32_t bytes = nearest->offset == launch.program.dynamicAt ? launch.dynamicShared : nearest->bytes;
+  return ", variable " + nearest->name + " [" + hex(nearest->offset) + ", +" + std::to_string(bytes) + ")";
 }
 
 [[noreturn]] void race(Warp& w, const View& view, uint32_t lane, uint64_t offset, unsigned bytes, Access access,
@@ -79,7 +81,7 @@ void checkTracks(Warp& w, const View& view, uint32_t lane, uint64_t offset, unsi
 }  // namespace
 
 std::string whereIs(Warp& w, const View& view, uint64_t offset) {
-  if (&view.region == &w.launch.shared) return sharedVariable(w.launch.program, offset);
+  if (&view.region == &w.launch.shared) return sharedVariable(w.launch, offset);
   return w.launch.memory.describe(view.region.base + offset);
 }
 

@@ -9,7 +9,7 @@ namespace muond {
 namespace {
 
 constexpr uint32_t kLineBytes = 64;
-constexpr uint32_t kSharedGap = 256, kLocalGap = 64;
+constexpr uint32_t kLocalGap = 64;
 
 uint32_t roundUp(uint32_t n, uint32_t to) { return (n + to - 1) / to * to; }
 
@@ -39,6 +39,7 @@ Assembler::Assembler(const ptx::Function& function, const std::string& file, con
 
 std::unique_ptr<Program> Assembler::run() {
   program_->registerNames = {""};
+  program_->registerWidths = {0};
   constant(kAll, 4);  // at 0: the predicate of instructions without one
   layParams();
   layVariables();
@@ -61,6 +62,7 @@ std::unique_ptr<Program> Assembler::run() {
     decoder(decoding);
   }
   findMeetingPoints(*program_);
+  placeRegisters(*program_, [this](unsigned bytes) { return allocate(bytes); });
   return std::move(program_);
 }
 
@@ -84,7 +86,7 @@ void Assembler::layParams() {
 
 void Assembler::layVariables() {
   Program& p = *program_;
-  p.sharedBytes = kSharedGap;
+  p.sharedBytes = SharedVariable::gap;
   p.freshLocal.assign(kLocalGap, Region::kGap);
   std::vector<std::string> dynamic;
   for (const ptx::Variable& v : function_.variables) {
@@ -96,7 +98,7 @@ void Assembler::layVariables() {
       p.sharedBytes = roundUp(p.sharedBytes, std::max(v.align, 16u));
       p.shared.push_back({v.name, p.sharedBytes, bytes});
       addresses_[v.name] = p.sharedBytes;
-      p.sharedBytes += bytes + kSharedGap;
+      p.sharedBytes += bytes + SharedVariable::gap;
     } else {
       p.freshLocal.resize(roundUp(static_cast<uint32_t>(p.freshLocal.size()), std::max(v.align, 16u)), Region::kGap);
       addresses_[v.name] = p.freshLocal.size();
@@ -115,10 +117,10 @@ void Assembler::layVariables() {
 void Assembler::layRegisters() {
   uint32_t id = 1;
   for (const auto& [name, type] : function_.registers) {
-    registers_[name] = {allocate(type.bytes), id++};
+    registers_[name] = {0, id++};
     program_->registerNames.push_back(name);
+    program_->registerWidths.push_back(type.bytes);
   }
-  program_->registers = id;
 }
 
 Slot Assembler::constant(uint64_t value, unsigned bytes) {
@@ -136,7 +138,7 @@ Slot Assembler::special(const std::string& name) {
   auto [at, isNew] = specials_.try_emplace(name);
   if (isNew) {
     at->second = {allocate(4), 0};
-    program_->specials.push_back({name, at->second.at});
+    program_->specials.push_back({specialOf(name), at->second.at});
   }
   return at->second;
 }

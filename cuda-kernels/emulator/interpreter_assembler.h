@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -15,8 +16,15 @@ using Addresses = std::map<std::string, uint64_t>;
 /** Makes a program of a function; a Fault(CUDA_INVALID_PTX) names file, line and instruction. */
 std::unique_ptr<Program> assemble(const ptx::Function& function, const std::string& file, const Addresses& globals);
 
+/** The instructions that may follow instruction i; code.size() is the end. */
+std::vector<uint32_t> successors(const Program& program, uint32_t i);
 /** Fills Instruction::meet of every branch. */
 void findMeetingPoints(Program& program);
+/** Gives every register that is used a place, which `allocate` makes for a width in bytes (0 for a predicate). */
+void placeRegisters(Program& program, const std::function<uint32_t(unsigned)>& allocate);
+
+/** The special register with this name, or throws std::out_of_range. */
+Special::Kind specialOf(const std::string& name);
 
 /** Lays out registers, constants and variables of one function. */
 class Assembler {

@@ -7,16 +7,19 @@ namespace muond {
 
 namespace {
 
-const char* const kSpecials[] = {"%tid.x",    "%tid.y",    "%tid.z",    "%ntid.x",   "%ntid.y",   "%ntid.z",
-                                 "%ctaid.x",  "%ctaid.y",  "%ctaid.z",  "%nctaid.x", "%nctaid.y", "%nctaid.z",
-                                 "%laneid",   "%warpid",   "%nwarpid",  "%lanemask_eq", "%lanemask_lt", "%lanemask_le",
-                                 "%lanemask_gt", "%lanemask_ge"};
-
-bool isSpecial(const std::string& name) {
-  return std::find(std::begin(kSpecials), std::end(kSpecials), name) != std::end(kSpecials);
-}
+const std::map<std::string, Special::Kind> kSpecials = {
+    {"%tid.x", Special::kTidX},           {"%tid.y", Special::kTidY},           {"%tid.z", Special::kTidZ},
+    {"%ntid.x", Special::kNtidX},         {"%ntid.y", Special::kNtidY},         {"%ntid.z", Special::kNtidZ},
+    {"%ctaid.x", Special::kCtaidX},       {"%ctaid.y", Special::kCtaidY},       {"%ctaid.z", Special::kCtaidZ},
+    {"%nctaid.x", Special::kNctaidX},     {"%nctaid.y", Special::kNctaidY},     {"%nctaid.z", Special::kNctaidZ},
+    {"%laneid", Special::kLaneId},        {"%warpid", Special::kWarpId},        {"%nwarpid", Special::kNwarpId},
+    {"%lanemask_eq", Special::kMaskEq},   {"%lanemask_lt", Special::kMaskLt},   {"%lanemask_le", Special::kMaskLe},
+    {"%lanemask_gt", Special::kMaskGt},   {"%lanemask_ge", Special::kMaskGe},
+};
 
 }  // namespace
+
+Special::Kind specialOf(const std::string& name) { return kSpecials.at(name); }
 
 void Decoding::unknown(const std::string& why) const {
   ptx::invalid(assembler.program().file, s.line,
@@ -73,7 +76,7 @@ Slot Decoding::source(const ptx::Operand& o, unsigned bytes) {
   if (o.kind == Operand::kSymbol && bytes >= 4 && assembler.address(o.name, address))
     return assembler.constant(address + static_cast<uint64_t>(o.value), bytes);
   if (o.kind != Operand::kRegister || o.value != 0) unknown(o.name);
-  if (isSpecial(o.name)) {
+  if (kSpecials.count(o.name)) {
     if (bytes != 4) unknown(o.name + " has 32 bits");
     return assembler.special(o.name);
   }

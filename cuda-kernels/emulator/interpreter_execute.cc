@@ -12,6 +12,7 @@ namespace {
 constexpr uint64_t kInstructions = uint64_t{1} << 28;
 constexpr uint32_t kMostShared = 163 << 10;  // of a block at compute capability 8.0
 constexpr size_t kBlocksRemembered = 1 << 20;
+constexpr uint64_t kLine = 64;
 
 uint64_t budgetOfBlock() {
   const char* text = std::getenv("MUOND_EMULATOR_INSTRUCTIONS");
@@ -40,8 +41,6 @@ void check(const Program& p, Dim grid, Dim block, uint32_t dynamicShared) {
                                  " bytes of shared memory (expected: at most " + std::to_string(kMostShared) + ")");
 }
 
-uint32_t sharedBytes(const Program& p, uint32_t dynamicShared) { return p.dynamicAt + dynamicShared; }
-
 }  // namespace
 
 Launch::Launch(const Program& program, Dim grid, Dim block, uint32_t dynamicShared, const uint8_t* params,
@@ -51,47 +50,67 @@ Launch::Launch(const Program& program, Dim grid, Dim block, uint32_t dynamicShar
       block(block),
       params(params),
       memory(memory),
-      shared(0, sharedBytes(program, dynamicShared), "shared memory"),
+      dynamicShared(dynamicShared),
+      shared(memory.shared(program.dynamicAt + dynamicShared)),
       recent(program.code.size()),
       budgetPerBlock_(budgetOfBlock()),
       random_(seed),
       freshShared_(shared.bytes, Region::kGap) {
   for (const SharedVariable& v : program.shared) std::fill_n(freshShared_.begin() + v.offset, v.bytes, Region::kUninitialised);
   std::fill_n(freshShared_.begin() + program.dynamicAt, dynamicShared, Region::kUninitialised);
-  auto threads = static_cast<uint32_t>(product(block));
-  for (uint32_t first = 0; first < threads; first += kLanes) {
-    order_.push_back(first / kLanes);
-    warps_.push_back(std::make_unique<Warp>(*this, first / kLanes, std::min(kLanes, threads - first)));
+  auto threads = static_cast<uint32_t>(product(block)), count = (threads + kLanes - 1) / kLanes;
+  uint64_t fileBytes = (program.registerBytes + kLine - 1) / kLine * kLine;
+  uint8_t* registers = memory.registers(fileBytes * count);
+  for (uint32_t w = 0; w < count; w++) {
+    order_.push_back(w);
+    warps_.push_back(std::make_unique<Warp>(*this, w, std::min(kLanes, threads - w * kLanes), registers + w * fileBytes));
     fillWarp(*warps_.back());
   }
 }
 
 /** What never changes: constants, and special registers but the block's. */
 void Launch::fillWarp(Warp& warp) {
-  for (const Constant& c : program.constants)
-    for (uint32_t i = 0; i < kLanes; i++) std::memcpy(warp.lanes<uint8_t>(c.at) + i * c.bytes, &c.value, c.bytes);
-  for (const Special& s : program.specials) {
-    uint32_t* d = warp.lanes<uint32_t>(s.at);
-    for (uint32_t i = 0; i < kLanes; i++) {
-      Dim t = place(warp.number * kLanes + i, block);
-      uint32_t bit = 1u << i;
-      d[i] = s.name == "%tid.x" ? t.x : s.name == "%tid.y" ? t.y : s.name == "%tid.z" ? t.z
-           : s.name == "%ntid.x" ? block.x : s.name == "%ntid.y" ? block.y : s.name == "%ntid.z" ? block.z
-           : s.name == "%nctaid.x" ? grid.x : s.name == "%nctaid.y" ? grid.y : s.name == "%nctaid.z" ? grid.z
-           : s.name == "%laneid" ? i : s.name == "%warpid" ? warp.number
-           : s.name == "%nwarpid" ? static_cast<uint32_t>((product(block) + kLanes - 1) / kLanes)
-           : s.name == "%lanemask_eq" ? bit : s.name == "%lanemask_lt" ? bit - 1 : s.name == "%lanemask_le" ? bit | (bit - 1)
-           : s.name == "%lanemask_ge" ? ~(bit - 1) : s.name == "%lanemask_gt" ? ~(bit | (bit - 1)) : 0;
-    }
+  for (const Constant& c : program.constants) {
+    if (c.bytes == 8) std::fill_n(warp.lanes<uint64_t>(c.at), kLanes, c.value);
+    if (c.bytes == 4) std::fill_n(warp.lanes<uint32_t>(c.at), kLanes, static_cast<uint32_t>(c.value));
+    if (c.bytes == 2) std::fill_n(warp.lanes<uint16_t>(c.at), kLanes, static_cast<uint16_t>(c.value));
   }
+  for (const Special& s : program.specials)
+    for (uint32_t i = 0; i < kLanes; i++) warp.lanes<uint32_t>(s.at)[i] = value(s.kind, warp.number, i);
+}
+
+uint32_t Launch::value(Special::Kind kind, uint32_t warp, uint32_t lane) const {
+  Dim t = place(warp * kLanes + lane, block);
+  uint32_t bit = 1u << lane;
+  switch (kind) {
+    case Special::kTidX: return t.x;
+    case Special::kTidY: return t.y;
+    case Special::kTidZ: return t.z;
+    case Special::kNtidX: return block.x;
+    case Special::kNtidY: return block.y;
+    case Special::kNtidZ: return block.z;
+    case Special::kCtaidX: return current_.x;
+    case Special::kCtaidY: return current_.y;
+    case Special::kCtaidZ: return current_.z;
+    case Special::kNctaidX: return grid.x;
+    case Special::kNctaidY: return grid.y;
+    case Special::kNctaidZ: return grid.z;
+    case Special::kLaneId: return lane;
+    case Special::kWarpId: return warp;
+    case Special::kNwarpId: return static_cast<uint32_t>((product(block) + kLanes - 1) / kLanes);
+    case Special::kMaskEq: return bit;
+    case Special::kMaskLt: return bit - 1;
+    case Special::kMaskLe: return bit | (bit - 1);
+    case Special::kMaskGt: return ~(bit | (bit - 1));
+    case Special::kMaskGe: return ~(bit - 1);
+  }
+  return 0;
 }
 
 void Launch::fillBlock(Warp& warp) {
-  for (const Special& s : program.specials) {
-    if (s.name.rfind("%ctaid.", 0) != 0) continue;
-    uint32_t value = s.name.back() == 'x' ? current_.x : s.name.back() == 'y' ? current_.y : current_.z;
-    std::fill_n(warp.lanes<uint32_t>(s.at), kLanes, value);
-  }
+  for (const Special& s : program.specials)
+    if (s.kind >= Special::kCtaidX && s.kind <= Special::kCtaidZ)
+      std::fill_n(warp.lanes<uint32_t>(s.at), kLanes, value(s.kind, warp.number, 0));
 }
 
 void Launch::run() {
@@ -105,13 +124,14 @@ void Launch::runBlock(uint64_t index) {
   current_ = place(index, grid);
   begin(kBlock);
   if (blocks_.size() < kBlocksRemembered) blocks_.push_back({memory.clock.block, index});
-  if (shared.bytes) std::memcpy(shared.valid, freshShared_.data(), freshShared_.size());
+  std::memcpy(shared.valid, freshShared_.data(), freshShared_.size());
   budget = budgetPerBlock_;
   for (auto& warp : warps_) {
     warp->reset();
     fillBlock(*warp);
   }
   for (runWarps(); atBarrier(); runWarps()) release();
+  executed += budgetPerBlock_ - budget;
 }
 
 void Launch::runWarps() {
@@ -160,7 +180,6 @@ void Launch::release() {
 
 void Launch::begin(Level level) {
   if (memory.tick()) {
-    shared.clearTracks();
     blocks_.clear();
     segments_.clear();
     return;

@@ -6,12 +6,22 @@
 
 namespace muond {
 
+std::vector<uint32_t> successors(const Program& program, uint32_t i) {
+  const Instruction& in = program.code[i];
+  std::vector<uint32_t> all;
+  if (in.flow == Flow::kBranch) all.push_back(in.target);
+  if (in.flow == Flow::kTable) all = program.tables[in.target];
+  if (in.flow == Flow::kEnd) all.push_back(static_cast<uint32_t>(program.code.size()));
+  if (in.flow == Flow::kNext || in.guard.id) all.push_back(i + 1);
+  return all;
+}
+
 namespace {
 
 class Flows {
  public:
   explicit Flows(const Program& program) : program_(program), end_(static_cast<uint32_t>(program.code.size())) {
-    for (uint32_t i = 0; i < end_; i++) successors_.push_back(lasting(successorsOf(i)));
+    for (uint32_t i = 0; i < end_; i++) successors_.push_back(lasting(successors(program_, i)));
     successors_.emplace_back();
     do number();
     while (restored());
@@ -36,16 +46,6 @@ class Flows {
     return i == end_;
   }
 
-  std::vector<uint32_t> successorsOf(uint32_t i) const {
-    const Instruction& in = program_.code[i];
-    std::vector<uint32_t> all;
-    if (in.flow == Flow::kBranch) all.push_back(in.target);
-    if (in.flow == Flow::kTable) all = program_.tables[in.target];
-    if (in.flow == Flow::kEnd) all.push_back(end_);
-    if (in.flow == Flow::kNext || in.guard.id) all.push_back(i + 1);
-    return all;
-  }
-
   /** Those that do not lead straight to the end, or all of them. */
   std::vector<uint32_t> lasting(const std::vector<uint32_t>& all) const {
     std::vector<uint32_t> some;
@@ -58,7 +58,7 @@ class Flows {
     bool any = false;
     for (uint32_t i = 0; i < end_; i++) {
       if (order_[i] != kNone) continue;
-      auto all = successorsOf(i);
+      auto all = successors(program_, i);
       any |= all.size() != successors_[i].size();
       successors_[i] = all;
     }

@@ -8,22 +8,18 @@ namespace muond {
 namespace {
 
 constexpr uint32_t kNever = ~0u;
-constexpr size_t kLine = 64;
 
 }  // namespace
 
-Warp::Warp(Launch& launch, uint32_t number, uint32_t lanes)
+Warp::Warp(Launch& launch, uint32_t number, uint32_t lanes, uint8_t* registers)
     : launch(launch),
       number(number),
       all(lanes == kLanes ? kAll : (1u << lanes) - 1),
       program_(launch.program),
       localBytes_(program_.localBytes),
-      storage_(new uint8_t[program_.registerBytes + kLine]),
+      registers_(registers),
       local_(size_t{localBytes_} * 2 * kLanes),
-      defined_(program_.registers) {
-  auto at = reinterpret_cast<uintptr_t>(storage_.get());
-  registers_ = storage_.get() + (kLine - at % kLine) % kLine;
-}
+      defined_(program_.registerNames.size()) {}
 
 void Warp::reset() {
   std::fill(defined_.begin(), defined_.end(), 0);

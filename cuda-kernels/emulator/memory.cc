@@ -112,12 +112,26 @@ Region& DeviceMemory::Space::demand(uint64_t address, uint64_t bytes, const char
                                       " are not within one live allocation" + describe(address));
 }
 
+Region& DeviceMemory::Space::shared(uint64_t bytes) {
+  if (!shared_ || shared_->bytes != bytes) shared_ = std::make_unique<Region>(0, bytes, "shared memory");
+  return *shared_;
+}
+
+uint8_t* DeviceMemory::Space::registers(uint64_t bytes) {
+  if (bytes > registerBytes_) {
+    registers_ = Mapping(bytes);
+    registerBytes_ = bytes;
+  }
+  return registers_.data();
+}
+
 bool DeviceMemory::Space::tick() {
   if (clock.now >> 7 < kLastStamp) {
     clock.now += 1 << 7;
     return false;
   }
   for (auto& [base, region] : regions_) region->clearTracks();
+  if (shared_) shared_->clearTracks();
   clock = Clock();
   return true;
 }

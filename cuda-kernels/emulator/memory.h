@@ -83,6 +83,10 @@ class DeviceMemory::Space {
   uint64_t used = 0;
   Clock clock;
 
+  /** What a launch needs, kept for the next one: shared memory of so many bytes, and room for registers. */
+  Region& shared(uint64_t bytes);
+  uint8_t* registers(uint64_t bytes);
+
   /** Draws the next stamp; when there are no more, forgets all accesses and begins anew. Returns whether it did. */
   bool tick();
 
@@ -101,6 +105,9 @@ class DeviceMemory::Space {
     std::string site;
   };
   std::deque<Freed> freed_;
+  std::unique_ptr<Region> shared_;
+  Mapping registers_;
+  uint64_t registerBytes_ = 0;
 };
 
 std::string hex(uint64_t value);
