@@ -228,7 +228,7 @@ TEST(limits_of_a_launch) {
 TEST(traps) { CHECK_FAULT(CUDA_ILLEGAL_INSTRUCTION, (Words{at("trapped", "trap"), "thread (5,0,0)"}), launch("trapped", 1, 32, 5)); }
 
 TEST(stamps_that_run_out) {
-  Array<float> y = floats(256, "y");
+  Array<float> y = floats(512, "y");
   launch("barrierOrdersGlobal", 1, 256, y);
   memory().space().clock.now = ((1u << 25) - 3) << 7;
   for (int i = 0; i < 4; i++) launch("barrierOrdersGlobal", 1, 256, y);

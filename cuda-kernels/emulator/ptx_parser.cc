@@ -27,6 +27,8 @@ class Parser {
 
  private:
   [[noreturn]] void fail(const std::string& what) const { invalid(file_, peek().line, what); }
+  /** The token that was taken last is wrong. */
+  [[noreturn]] void failTaken(const std::string& what) const { invalid(file_, tokens_[at_ - 1].line, what); }
 
   const Token& peek(size_t ahead = 0) const { return tokens_[std::min(at_ + ahead, tokens_.size() - 1)]; }
   bool is(const char* text) const { return peek().kind != Token::kEnd && peek().text == text; }
@@ -44,7 +46,7 @@ class Parser {
   }
   uint64_t number() {
     Operand n = literal(word());
-    if (n.kind != Operand::kInteger) fail("expected: an integer");
+    if (n.kind != Operand::kInteger) failTaken("expected: an integer");
     return static_cast<uint64_t>(n.value);
   }
   void skipLine() {
@@ -55,7 +57,7 @@ class Parser {
     if (take(".version")) return version();
     if (take(".target")) return target();
     if (take(".address_size")) {
-      if (number() != 64) fail(".address_size (expected: 64)");
+      if (number() != 64) failTaken(".address_size (expected: 64)");
       return;
     }
     if (is(".file") || is(".loc")) return skipLine();
@@ -85,7 +87,7 @@ class Parser {
     do {
       std::string t = word();
       if (t.rfind("sm_", 0) == 0 && std::atoi(t.c_str() + 3) > kComputeCapability)
-        fail(".target " + t + " (expected: at most sm_" + std::to_string(kComputeCapability) + ")");
+        failTaken(".target " + t + " (expected: at most sm_" + std::to_string(kComputeCapability) + ")");
     } while (take(","));
   }
 
@@ -160,13 +162,13 @@ class Parser {
       while (take(","));
       expect(";");
     } else if (!function_->labels.emplace(name, function_->statements.size()).second) {
-      fail("label " + name + " is there twice");
+      failTaken("label " + name + " is there twice");
     }
   }
 
   Type type() {
     std::string t = word();
-    if (t[0] != '.' || !isType(t.substr(1))) fail("type '" + t + "' is unknown");
+    if (t[0] != '.' || !isType(t.substr(1))) failTaken("type '" + t + "' is unknown");
     return typeOf(t.substr(1));
   }
 
@@ -196,7 +198,7 @@ class Parser {
 
   void variables(std::vector<Variable>& to, bool isExtern) {
     std::string space = word();
-    if (space != ".global" && space != ".const" && space != ".shared" && space != ".local") fail("'" + space + "' is unknown");
+    if (space != ".global" && space != ".const" && space != ".shared" && space != ".local") failTaken("'" + space + "' is unknown");
     to.push_back(variable(space.substr(1), isExtern));
     expect(";");
   }
@@ -326,14 +328,14 @@ class Parser {
       o.kind = Operand::kFloat;
       o.floatBytes = std::tolower(w[1]) == 'f' ? 4 : 8;
       o.value = static_cast<int64_t>(std::strtoull(w.c_str() + 2, &end, 16));
-      if (w.size() != 2 + 2 * o.floatBytes) fail("number '" + w + "'");
+      if (w.size() != 2 + 2 * o.floatBytes) failTaken("number '" + w + "'");
     } else {
       std::string digits = !w.empty() && w.back() == 'U' ? w.substr(0, w.size() - 1) : w;
       o.value = static_cast<int64_t>(std::strtoull(digits.c_str(), &end, 0));
-      if (*end) fail("number '" + w + "'");
+      if (*end) failTaken("number '" + w + "'");
       return o;
     }
-    if (*end) fail("number '" + w + "'");
+    if (*end) failTaken("number '" + w + "'");
     return o;
   }
 
