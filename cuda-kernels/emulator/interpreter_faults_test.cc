@@ -175,6 +175,15 @@ TEST(neighbours_in_a_word) {
   launch("wordOverHalf", 1, 32, y);
 }
 
+TEST(halves_in_the_last_page) {
+  for (uint64_t n : {2049, 4096 * 33 + 1}) {  // whose tracks end before those of a whole page would
+    Array<uint16_t> y(memory(), n);
+    uint64_t last = y.address + 2 * (n - 1);
+    launch("neighbouringHalves", 1, 1, last);
+    CHECK_FAULT(CUDA_ILLEGAL_ADDRESS, (Words{"kernel neighbouringHalves", address(last + 2)}), launch("neighbouringHalves", 2, 1, last));
+  }
+}
+
 TEST(stale_reads) {
   Array<float> y = floats(512, "y");
   CHECK_FAULT(CUDA_LAUNCH_FAILED, (Words{at("staleRead", "ld.global.nc"), "that this launch wrote"}), launch("staleRead", 1, 256, y));

@@ -1,5 +1,6 @@
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -63,7 +64,8 @@ void Region::refine(uint64_t offset, uint32_t launch) {
   uint64_t page = offset / kPage;
   Track* fine = fineTracks() + page * kPage;
   const Track* coarse = tracks + page * (kPage / 4);
-  for (uint64_t i = 0; i < kPage; i++) fine[i] = coarse[i / 4];
+  uint64_t last = std::min(kPage, bytes - page * kPage);
+  for (uint64_t i = 0; i < last; i++) fine[i] = coarse[i / 4];
   pages()[page] = launch;
 }
 
