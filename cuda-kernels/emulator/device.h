@@ -7,10 +7,12 @@
 #include <vector>
 
 /**
- * The emulated device: memory that watches every access, and PTX kernels interpreted thread by thread.
+ * The emulated device: memory that watches every access, and PTX kernels interpreted thread by
+ * thread.
  *
- * This is the seam between the interpreter (memory*, ptx*, interpreter*) and the stand-in for the driver.
- * Nothing here is thread-safe: the driver holds its device's lock. Two devices share nothing.
+ * This is the seam between the interpreter (memory*, ptx*, interpreter*) and the stand-in for the
+ * driver. Nothing here is thread-safe: the driver holds its device's lock. Two devices share
+ * nothing.
  */
 namespace muond {
 
@@ -33,17 +35,18 @@ enum : int {
   CUDA_LAUNCH_FAILED = 719,
 };
 
-/** A broken rule, with what the caller gets (a CUresult) and what is printed (one line, without a prefix). */
+/** A broken rule, with what the caller gets (a CUresult) and what is printed (one line, without a
+ * prefix). */
 struct Fault : std::runtime_error {
   int code;
   Fault(int code, const std::string& message) : std::runtime_error(message), code(code) {}
 };
 
 /**
- * One device's address space. Sparse (mapped without reserving), so terabytes of "device memory" cost only
- * what is touched. Addresses are not readable by the host, disjoint between devices, 256-byte aligned, with
- * unmapped gaps between allocations, and not reused soon after a free. Every byte is known to be initialised
- * or not.
+ * One device's address space. Sparse (mapped without reserving), so terabytes of "device memory"
+ * cost only what is touched. Addresses are not readable by the host, disjoint between devices,
+ * 256-byte aligned, with unmapped gaps between allocations, and not reused soon after a free. Every
+ * byte is known to be initialised or not.
  */
 class DeviceMemory {
  public:
@@ -71,8 +74,9 @@ class DeviceMemory {
   /** Whether `address` lies in this device's range, live or not. */
   bool owns(uint64_t address) const;
 
-  // Bulk accesses of copies, memsets and cuBLAS: within one live allocation; reads demand initialised bytes.
-  // `who` goes into the fault's message ("cuMemcpyDtoHAsync", "cublasGemmEx operand A").
+  // Bulk accesses of copies, memsets and cuBLAS: within one live allocation; reads demand
+  // initialised bytes. `who` goes into the fault's message ("cuMemcpyDtoHAsync", "cublasGemmEx
+  // operand A").
   void write(uint64_t address, const void* from, uint64_t bytes, const char* who);
   void read(uint64_t address, void* to, uint64_t bytes, const char* who) const;
   /** Writes `count` values of `width` 1, 2 or 4 bytes. */
@@ -98,7 +102,7 @@ struct Program;
 /** An .entry of a module; lives as long as its module. */
 class Kernel {
  public:
-  explicit Kernel(std::unique_ptr<Program> program);
+  explicit Kernel(std::shared_ptr<const Program> program);
   ~Kernel();
   const std::string& name() const;
   const std::vector<Param>& params() const;
@@ -110,17 +114,20 @@ class Kernel {
   const Program& program() const { return *program_; }
 
  private:
-  std::unique_ptr<Program> program_;
+  std::shared_ptr<const Program> program_;
 };
 
-/** A parsed PTX module, loaded on one device: its .global and .const variables are allocated there until it goes. */
+/** A parsed PTX module, loaded on one device: its .global and .const variables are allocated there
+ * until it goes. */
 class Module {
  public:
   /**
-   * Parses `ptx` (`name` is its file's name in messages). Fault CUDA_INVALID_PTX names line and instruction of
-   * anything unknown; a .version above kPtxVersion or a .target above kComputeCapability is a fault too.
+   * Parses `ptx` (`name` is its file's name in messages). Fault CUDA_INVALID_PTX names line and
+   * instruction of anything unknown; a .version above kPtxVersion or a .target above
+   * kComputeCapability is a fault too.
    */
-  static std::unique_ptr<Module> load(const std::string& ptx, const std::string& name, DeviceMemory& memory);
+  static std::unique_ptr<Module> load(const std::string& ptx, const std::string& name,
+                                      DeviceMemory& memory);
   ~Module();
   /** Null if there is none. */
   const Kernel* kernel(const std::string& name) const;
@@ -143,12 +150,13 @@ struct Dim {
 };
 
 /**
- * Runs a grid to its end, its blocks one after the other in an order drawn from `seed`, or throws the Fault:
- * CUDA_ILLEGAL_ADDRESS, CUDA_MISALIGNED_ADDRESS, CUDA_LAUNCH_TIMEOUT (an endless loop), CUDA_LAUNCH_FAILED
- * (every other broken rule), CUDA_INVALID_VALUE and CUDA_LAUNCH_OUT_OF_RESOURCES (dimensions, shared memory).
- * `params` are kernel.paramBytes() bytes laid out as kernel.params() says.
+ * Runs a grid to its end, its blocks one after the other in an order drawn from `seed`, or throws
+ * the Fault: CUDA_ILLEGAL_ADDRESS, CUDA_MISALIGNED_ADDRESS, CUDA_LAUNCH_TIMEOUT (an endless loop),
+ * CUDA_LAUNCH_FAILED (every other broken rule), CUDA_INVALID_VALUE and CUDA_LAUNCH_OUT_OF_RESOURCES
+ * (dimensions, shared memory). `params` are kernel.paramBytes() bytes laid out as kernel.params()
+ * says.
  */
-void execute(const Kernel& kernel, Dim grid, Dim block, uint32_t dynamicShared, const uint8_t* params,
-             DeviceMemory& memory, uint64_t seed);
+void execute(const Kernel& kernel, Dim grid, Dim block, uint32_t dynamicShared,
+             const uint8_t* params, DeviceMemory& memory, uint64_t seed);
 
 }  // namespace muond

@@ -1,23 +1,31 @@
-# The part of the emulator behind device.h; included by Makefile, or: make -f interpreter.mk check
-
-CXX ?= g++
+# How the part behind device.h is built: included by Makefile. It can also be built and tested
+# alone: make -f interpreter.mk check
 BUILD ?= ../target/emulator
-# Loops over lanes become vector instructions; products are never fused into sums but where PTX says so.
-INTERPRETER_FLAGS = -std=c++17 -O3 -march=native -fPIC -fvisibility=hidden -Wall -Wextra -Werror \
-  -ffp-contract=off -fno-math-errno -fno-trapping-math -MMD -MP
-INTERPRETER_SOURCES = $(filter-out %_test.cc,$(wildcard memory*.cc ptx*.cc interpreter*.cc))
-INTERPRETER_OBJECTS = $(INTERPRETER_SOURCES:%.cc=$(BUILD)/%.o)
-INTERPRETER_TESTS = $(patsubst %.cc,$(BUILD)/%,$(wildcard memory*_test.cc ptx*_test.cc interpreter*_test.cc))
+CXX ?= g++
 
-$(INTERPRETER_OBJECTS): $(BUILD)/%.o: %.cc interpreter.mk
-	@mkdir -p $(@D)
-	$(CXX) $(INTERPRETER_FLAGS) -c $< -o $@
+# Loops over lanes become vector instructions; products are never fused into sums but where PTX
+# says so.
+EXACT := -ffp-contract=off -fno-math-errno -fno-trapping-math
+$(BUILD)/interpreter_%.o: CXXFLAGS += -O3 $(EXACT)
+$(BUILD)/interpreter_%_test: CXXFLAGS += $(EXACT)
 
-$(INTERPRETER_TESTS): $(BUILD)/%: %.cc $(INTERPRETER_OBJECTS)
-	$(CXX) $(INTERPRETER_FLAGS) $< $(INTERPRETER_OBJECTS) -o $@
+ifeq ($(firstword $(MAKEFILE_LIST)),interpreter.mk)
+CXXFLAGS ?= -O2 -g1 -march=native
+override CXXFLAGS += -std=c++17 -Wall -Wextra -Werror -fPIC -MMD -MP
+SOURCES := $(wildcard memory*.cc ptx*.cc interpreter*.cc)
+OBJECTS := $(patsubst %.cc,$(BUILD)/%.o,$(filter-out %_test.cc,$(SOURCES)))
+TESTS := $(patsubst %.cc,$(BUILD)/%,$(filter %_test.cc,$(SOURCES)))
 
-.PHONY: check-interpreter
-check-interpreter: $(INTERPRETER_TESTS)
-	@for t in $(INTERPRETER_TESTS); do $$t || exit 1; done
+check: $(TESTS)
+	@for test in $(TESTS); do $$test || exit 1; done
 
--include $(INTERPRETER_OBJECTS:.o=.d) $(INTERPRETER_TESTS:=.d)
+$(BUILD)/%.o: %.cc interpreter.mk
+	@mkdir -p $(BUILD)
+	$(CXX) $(CXXFLAGS) -c $< -o $@
+
+$(BUILD)/%_test: %_test.cc $(OBJECTS)
+	$(CXX) $(CXXFLAGS) $< $(OBJECTS) -o $@
+
+.PHONY: check
+-include $(wildcard $(BUILD)/*.d)
+endif

@@ -1,9 +1,11 @@
 // Modules and kernels as the driver sees them.
+#include <mutex>
+
 #include "interpreter_assembler.h"
 
 namespace muond {
 
-Kernel::Kernel(std::unique_ptr<Program> program) : program_(std::move(program)) {}
+Kernel::Kernel(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
 Kernel::~Kernel() = default;
 const std::string& Kernel::name() const { return program_->name; }
 const std::vector<Param>& Kernel::params() const { return program_->params; }
@@ -39,10 +41,49 @@ uint64_t placed(const ptx::Variable& v, const std::string& file, DeviceMemory& m
 
 }  // namespace
 
-std::unique_ptr<Module> Module::load(const std::string& text, const std::string& name, DeviceMemory& memory) {
-  ptx::Text parsed = ptx::parse(text, name);
+namespace {
+
+using Programs = std::vector<std::shared_ptr<const Program>>;
+
+/** Programs of modules without variables, which are alike on all devices; tests load the same ones
+ * again and again. */
+class Cache {
+ public:
+  const Programs* find(const std::string& key) {
+    std::lock_guard<std::mutex> hold(lock_);
+    auto found = all_.find(key);
+    return found == all_.end() ? nullptr : &found->second;
+  }
+  void put(const std::string& key, const Programs& programs) {
+    std::lock_guard<std::mutex> hold(lock_);
+    if (all_.size() < kMost) all_.emplace(key, programs);
+  }
+
+ private:
+  static constexpr size_t kMost = 256;
+  std::mutex lock_;
+  std::map<std::string, Programs> all_;
+};
+
+Cache& cache() {
+  static Cache* cache = new Cache;  // modules may outlive static objects
+  return *cache;
+}
+
+}  // namespace
+
+std::unique_ptr<Module> Module::load(const std::string& text, const std::string& name,
+                                     DeviceMemory& memory) {
   auto content = std::make_unique<Content>(memory);
+  std::string key = name + '\n' + text;
+  if (const Programs* known = cache().find(key)) {
+    for (const auto& program : *known)
+      content->kernels[program->name] = std::make_unique<Kernel>(program);
+    return std::unique_ptr<Module>(new Module(std::move(content)));
+  }
+  ptx::Text parsed = ptx::parse(text, name);
   Addresses addresses;
+  Programs programs;
   std::vector<ptx::Variable> common;  // shared variables of the whole module
   for (const ptx::Variable& v : parsed.variables) {
     if (v.space == "shared") {
@@ -55,8 +96,10 @@ std::unique_ptr<Module> Module::load(const std::string& text, const std::string&
   for (ptx::Function& f : parsed.entries) {
     for (const ptx::Variable& v : common)
       if (f.mentions(v.name)) f.variables.push_back(v);
-    content->kernels[f.name] = std::make_unique<Kernel>(assemble(f, name, addresses));
+    programs.push_back(assemble(f, name, addresses));
+    content->kernels[f.name] = std::make_unique<Kernel>(programs.back());
   }
+  if (addresses.empty()) cache().put(key, programs);
   return std::unique_ptr<Module>(new Module(std::move(content)));
 }
 

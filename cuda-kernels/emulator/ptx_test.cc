@@ -1,6 +1,8 @@
 // The parser: what it makes of a module, and where it says that one is wrong.
-#include "interpreter_checks.h"
 #include "ptx.h"
+
+#include "interpreter.h"
+#include "interpreter_checks.h"
 
 using namespace muond;
 using namespace muond::check;
@@ -75,7 +77,8 @@ TEST(an_instruction) {
 TEST(the_layout_that_the_driver_sees) {
   DeviceMemory memory(0, 1 << 20);
   {
-    auto module = Module::load(kModule + std::string(".visible .entry g() { ret; }"), "m.ptx", memory);
+    auto module =
+        Module::load(kModule + std::string(".visible .entry g() { ret; }"), "m.ptx", memory);
     CHECK(module->kernel("h") == nullptr);
     CHECK_EQUAL(module->kernels().size(), 2u);
     const Kernel& f = *module->kernel("f");
@@ -94,17 +97,31 @@ TEST(the_layout_that_the_driver_sees) {
   CHECK_EQUAL(memory.used(), 0u);
 }
 
+TEST(modules_without_variables_are_parsed_once) {
+  DeviceMemory one(0, 1 << 20), two(1, 1 << 20);
+  std::string plain = ".version 7.8\n.target sm_80\n.visible .entry g() { ret; }";
+  auto a = Module::load(plain, "m.ptx", one), b = Module::load(plain, "m.ptx", two),
+       c = Module::load(plain, "c.ptx", two);
+  CHECK(&a->kernel("g")->program() == &b->kernel("g")->program());
+  CHECK(&a->kernel("g")->program() != &c->kernel("g")->program());  // messages name the file
+  auto d = Module::load(kModule, "m.ptx", one), e = Module::load(kModule, "m.ptx", two);
+  CHECK(&d->kernel("f")->program() != &e->kernel("f")->program());
+}
+
 TEST(errors_name_the_line) {
   auto refuses = [](const std::string& text, int code, const std::string& words) {
     CHECK_FAULT(code, Words{words}, ptx::parse(text, "m.ptx"));
   };
   std::string head = ".version 7.8\n.target sm_80\n.address_size 64\n";
-  refuses(".version 9.0\n.target sm_80\n", CUDA_UNSUPPORTED_PTX_VERSION, "m.ptx: .version 9.0 (expected: at most 7.8)");
-  refuses(".version 7.8\n.target sm_90\n", CUDA_INVALID_PTX, "m.ptx:2: .target sm_90 (expected: at most sm_80)");
+  refuses(".version 9.0\n.target sm_80\n", CUDA_UNSUPPORTED_PTX_VERSION,
+          "m.ptx: .version 9.0 (expected: at most 7.8)");
+  refuses(".version 7.8\n.target sm_90\n", CUDA_INVALID_PTX,
+          "m.ptx:2: .target sm_90 (expected: at most sm_80)");
   refuses(".version 7.8\n.target sm_80\n.address_size 32\n", CUDA_INVALID_PTX, ".address_size");
   refuses("", CUDA_INVALID_PTX, "no .version");
   refuses(head + ".func f() { ret; }", CUDA_INVALID_PTX, "m.ptx:4: .func");
-  refuses(head + ".entry f()\n{\n mov.u32 x y;\n}", CUDA_INVALID_PTX, "m.ptx:6: 'y' (expected: ';')");
+  refuses(head + ".entry f()\n{\n mov.u32 x y;\n}", CUDA_INVALID_PTX,
+          "m.ptx:6: 'y' (expected: ';')");
   refuses(head + ".entry f()\n{\n ret;", CUDA_INVALID_PTX, "a block without an end");
   refuses(head + ".entry f() { .reg .b7 x; }", CUDA_INVALID_PTX, "m.ptx:4: type '.b7' is unknown");
   refuses(head + ".entry f() { a: a: ret; }", CUDA_INVALID_PTX, "label a is there twice");
