@@ -10,9 +10,15 @@
 #include "memory.h"
 
 /**
- * A kernel as the interpreter runs it. One instruction is executed for a whole warp at once: every register is
- * an array of 32 lanes in the warp's register file, and a mask tells which lanes take part. Immediates and
- * special registers are registers too, filled before the kernel starts.
+ * A kernel as the interpreter runs it. One instruction is executed for a whole warp at once: every
+ * register is an array of 32 lanes in the warp's register file, and a mask tells which lanes take
+ * part. Immediates and special registers are registers too, filled before the kernel starts.
+ *
+ * What it cannot find: errors of the weak memory model (a fence that is missing, for instance), and
+ * what ptxas does with PTX: registers and their limits, and whether it fuses a product and a sum
+ * that are written without .rn (here they are not fused). The .approx functions are nearly exact
+ * here. It is stricter than a GPU with blocks that hand data to one another by an atomic flag: that
+ * counts as a race.
  */
 namespace muond {
 
@@ -31,7 +37,8 @@ struct Instruction;
 /** Executes an instruction for the lanes in `mask`, which for all but branches is not empty. */
 using Handler = void (*)(Warp& warp, const Instruction& in, uint32_t mask);
 
-/** A register: where its lanes are in the register file, and its number; constants and special registers have 0. */
+/** A register: where its lanes are in the register file, and its number; constants and special
+ * registers have 0. */
 struct Slot {
   uint32_t at = 0, id = 0;
 };
@@ -73,8 +80,26 @@ struct Constant {
 /** A special register that the kernel uses. */
 struct Special {
   enum Kind {
-    kTidX, kTidY, kTidZ, kNtidX, kNtidY, kNtidZ, kCtaidX, kCtaidY, kCtaidZ, kNctaidX, kNctaidY, kNctaidZ,
-    kLaneId, kWarpId, kNwarpId, kMaskEq, kMaskLt, kMaskLe, kMaskGt, kMaskGe
+    kTidX,
+    kTidY,
+    kTidZ,
+    kNtidX,
+    kNtidY,
+    kNtidZ,
+    kCtaidX,
+    kCtaidY,
+    kCtaidZ,
+    kNctaidX,
+    kNctaidY,
+    kNctaidZ,
+    kLaneId,
+    kWarpId,
+    kNwarpId,
+    kMaskEq,
+    kMaskLt,
+    kMaskLe,
+    kMaskGt,
+    kMaskGe
   };
   Kind kind;
   uint32_t at;
@@ -203,7 +228,8 @@ class Launch {
   Region& shared;
   /** The region that each instruction accessed last: mostly the one that it accesses next. */
   std::vector<Region*> recent;
-  /** Instructions that the block's warps may still execute, and those that all blocks before have executed. */
+  /** Instructions that the block's warps may still execute, and those that all blocks before have
+   * executed. */
   uint64_t budget = 0, executed = 0;
 
   /** Draws a stamp; `level` says what begins. */

@@ -22,10 +22,14 @@ void effectiveAddresses(Warp& w, const Instruction& in, uint64_t* address) {
 
 namespace {
 
-std::string sizeAt(unsigned bytes, uint64_t address) { return std::to_string(bytes) + " bytes at address " + hex(address); }
+std::string sizeAt(unsigned bytes, uint64_t address) {
+  return std::to_string(bytes) + " bytes at address " + hex(address);
+}
 
 const char* verb(Access access) {
-  return access == Access::kWrite ? "write of " : access == Access::kAtomic ? "atomic access to " : "read of ";
+  return access == Access::kWrite    ? "write of "
+         : access == Access::kAtomic ? "atomic access to "
+                                     : "read of ";
 }
 
 /** The variable that holds `offset`, or the one whose gap it lies in. */
@@ -34,35 +38,43 @@ std::string sharedVariable(const Launch& launch, uint64_t offset) {
   for (const SharedVariable& v : launch.program.shared)
     if (!nearest || offset + v.gap / 2 >= v.offset) nearest = &v;
   if (!nearest) return ", in a kernel without shared memory";
-  uint32_t bytes = nearest->offset == launch.program.dynamicAt ? launch.dynamicShared : nearest->bytes;
-  return ", variable " + nearest->name + " [" + hex(nearest->offset) + ", +" + std::to_string(bytes) + ")";
+  uint32_t bytes =
+      nearest->offset == launch.program.dynamicAt ? launch.dynamicShared : nearest->bytes;
+  return ", variable " + nearest->name + " [" + hex(nearest->offset) + ", +" +
+         std::to_string(bytes) + ")";
 }
 
-[[noreturn]] void race(Warp& w, const View& view, uint32_t lane, uint64_t offset, unsigned bytes, Access access,
-                       const Conflict& c) {
+[[noreturn]] void race(Warp& w, const View& view, uint32_t lane, uint64_t offset, unsigned bytes,
+                       Access access, const Conflict& c) {
   const char* earlier = c.earlierWrote ? (isAtomic(c.mark) ? "atomic access" : "write") : "read";
   throw LaneFault{CUDA_LAUNCH_FAILED, lane,
                   std::string("race in ") + view.space + " memory: " + verb(access) +
-                      sizeAt(bytes, view.region.base + offset) + " is not ordered with an earlier " + earlier + " by " +
+                      sizeAt(bytes, view.region.base + offset) +
+                      " is not ordered with an earlier " + earlier + " by " +
                       w.launch.whoMade(c.mark, c.with) + whereIs(w, view, offset)};
 }
 
 Conflict note(Track& t, const Clock& clock, uint32_t lane, Access access) {
   switch (access) {
-    case Access::kWrite: return trackWrite(t, clock, lane);
-    case Access::kAtomic: return trackAtomic(t, clock, lane);
-    default: return trackRead(t, clock, lane);
+    case Access::kWrite:
+      return trackWrite(t, clock, lane);
+    case Access::kAtomic:
+      return trackAtomic(t, clock, lane);
+    default:
+      return trackRead(t, clock, lane);
   }
 }
 
-void checkStale(Warp& w, const View& view, const Track& t, uint32_t lane, uint64_t offset, unsigned bytes) {
+void checkStale(Warp& w, const View& view, const Track& t, uint32_t lane, uint64_t offset,
+                unsigned bytes) {
   if (t.writer < view.clock.launch) return;
   throw LaneFault{CUDA_LAUNCH_FAILED, lane,
                   "read through ld.global.nc of " + sizeAt(bytes, view.region.base + offset) +
                       " that this launch wrote" + whereIs(w, view, offset)};
 }
 
-void checkTracks(Warp& w, const View& view, uint32_t lane, uint64_t offset, unsigned bytes, Access access) {
+void checkTracks(Warp& w, const View& view, uint32_t lane, uint64_t offset, unsigned bytes,
+                 Access access) {
   Region& r = view.region;
   uint32_t launch = view.clock.launch;
   bool fine = r.isFine(offset, launch);
@@ -74,7 +86,8 @@ void checkTracks(Warp& w, const View& view, uint32_t lane, uint64_t offset, unsi
   unsigned count = fine ? bytes : bytes / 4;
   for (unsigned k = 0; k < count; k++) {
     if (access == Access::kReadOnly) checkStale(w, view, first[k], lane, offset, bytes);
-    if (Conflict c = note(first[k], view.clock, lane, access)) race(w, view, lane, offset, bytes, access, c);
+    if (Conflict c = note(first[k], view.clock, lane, access))
+      race(w, view, lane, offset, bytes, access, c);
   }
 }
 
@@ -93,13 +106,15 @@ View globalView(Warp& w, const Instruction& in, uint32_t lane, uint64_t address,
     Region* region = w.launch.memory.find(address);
     if (!region || !region->contains(address, bytes))
       throw LaneFault{CUDA_ILLEGAL_ADDRESS, lane,
-                      "global access out of bounds: " + sizeAt(bytes, address) + w.launch.memory.describe(address)};
+                      "global access out of bounds: " + sizeAt(bytes, address) +
+                          w.launch.memory.describe(address)};
     recent = region;
   }
   return {*recent, w.launch.memory.clock, "global"};
 }
 
-void checkLane(Warp& w, const View& view, uint32_t lane, uint64_t offset, unsigned bytes, Access access) {
+void checkLane(Warp& w, const View& view, uint32_t lane, uint64_t offset, unsigned bytes,
+               Access access) {
   Region& r = view.region;
   bool isShared = &r == &w.launch.shared;
   uint64_t address = r.base + offset;
@@ -111,8 +126,9 @@ void checkLane(Warp& w, const View& view, uint32_t lane, uint64_t offset, unsign
   if (!within || (isShared && std::memchr(r.valid + offset, Region::kGap, bytes)))
     fail(CUDA_ILLEGAL_ADDRESS, std::string(view.space) + " access out of bounds: ");
   if (access != Access::kWrite && std::memchr(r.valid + offset, Region::kUninitialised, bytes))
-    fail(CUDA_LAUNCH_FAILED, std::string(access == Access::kAtomic ? "atomic access to " : "read of ") + "uninitialised " +
-                                 view.space + " memory: ");
+    fail(CUDA_LAUNCH_FAILED,
+         std::string(access == Access::kAtomic ? "atomic access to " : "read of ") +
+             "uninitialised " + view.space + " memory: ");
   checkTracks(w, view, lane, offset, bytes, access);
 }
 

@@ -15,22 +15,25 @@ uint32_t roundUp(uint32_t n, uint32_t to) { return (n + to - 1) / to * to; }
 
 /** Floating-point instructions share opcodes with integer ones; the last type tells. */
 Decoder decoderOf(const ptx::Statement& s) {
-  bool isFloat = !s.modifiers.empty() && (s.modifiers.back()[0] == 'f' || s.modifiers.back().rfind("bf", 0) == 0);
+  bool isFloat = !s.modifiers.empty() &&
+                 (s.modifiers.back()[0] == 'f' || s.modifiers.back().rfind("bf", 0) == 0);
   auto in = [&](const Decoders& table) {
     auto found = table.find(s.opcode);
     return found == table.end() ? nullptr : found->second;
   };
   if (isFloat)
     if (Decoder decoder = in(floatDecoders())) return decoder;
-  for (const Decoders* table : {&integerDecoders(), &bitDecoders(), &compareDecoders(), &convertDecoders(), &moveDecoders(),
-                                &memoryDecoders(), &atomicDecoders(), &warpDecoders(), &controlDecoders()})
+  for (const Decoders* table :
+       {&integerDecoders(), &bitDecoders(), &compareDecoders(), &convertDecoders(), &moveDecoders(),
+        &memoryDecoders(), &atomicDecoders(), &warpDecoders(), &controlDecoders()})
     if (Decoder decoder = in(*table)) return decoder;
   return nullptr;
 }
 
 }  // namespace
 
-Assembler::Assembler(const ptx::Function& function, const std::string& file, const Addresses& globals)
+Assembler::Assembler(const ptx::Function& function, const std::string& file,
+                     const Addresses& globals)
     : function_(function), addresses_(globals), program_(std::make_unique<Program>()) {
   program_->name = function.name;
   program_->file = file;
@@ -100,7 +103,9 @@ void Assembler::layVariables() {
       addresses_[v.name] = p.sharedBytes;
       p.sharedBytes += bytes + SharedVariable::gap;
     } else {
-      p.freshLocal.resize(roundUp(static_cast<uint32_t>(p.freshLocal.size()), std::max(v.align, 16u)), Region::kGap);
+      p.freshLocal.resize(
+          roundUp(static_cast<uint32_t>(p.freshLocal.size()), std::max(v.align, 16u)),
+          Region::kGap);
       addresses_[v.name] = p.freshLocal.size();
       p.freshLocal.resize(p.freshLocal.size() + bytes, Region::kUninitialised);
       p.freshLocal.resize(p.freshLocal.size() + kLocalGap, Region::kGap);
@@ -162,7 +167,8 @@ bool Assembler::label(const std::string& name, uint32_t& index) const {
   return true;
 }
 
-std::unique_ptr<Program> assemble(const ptx::Function& function, const std::string& file, const Addresses& globals) {
+std::unique_ptr<Program> assemble(const ptx::Function& function, const std::string& file,
+                                  const Addresses& globals) {
   return Assembler(function, file, globals).run();
 }
 

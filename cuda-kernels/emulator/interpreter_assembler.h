@@ -14,13 +14,15 @@ namespace muond {
 using Addresses = std::map<std::string, uint64_t>;
 
 /** Makes a program of a function; a Fault(CUDA_INVALID_PTX) names file, line and instruction. */
-std::unique_ptr<Program> assemble(const ptx::Function& function, const std::string& file, const Addresses& globals);
+std::unique_ptr<Program> assemble(const ptx::Function& function, const std::string& file,
+                                  const Addresses& globals);
 
 /** The instructions that may follow instruction i; code.size() is the end. */
 std::vector<uint32_t> successors(const Program& program, uint32_t i);
 /** Fills Instruction::meet of every branch. */
 void findMeetingPoints(Program& program);
-/** Gives every register that is used a place, which `allocate` makes for a width in bytes (0 for a predicate). */
+/** Gives every register that is used a place, which `allocate` makes for a width in bytes (0 for a
+ * predicate). */
 void placeRegisters(Program& program, const std::function<uint32_t(unsigned)>& allocate);
 
 /** The special register with this name, or throws std::out_of_range. */
@@ -84,7 +86,8 @@ class Decoding {
   void read(const ptx::Operand& operand, unsigned bytes);
   void write(size_t k, unsigned bytes) { write(s.operands.at(k), bytes); }
   void write(const ptx::Operand& operand, unsigned bytes);
-  /** Reads the address in operand `k`: register a[last], `variant` 1 where it has 32 bits, plus `offset`. */
+  /** Reads the address in operand `k`: register a[last], `variant` 1 where it has 32 bits, plus
+   * `offset`. */
   void address(size_t k);
   /** The width of a register that may be wider than the instruction's type. */
   unsigned widthOf(const ptx::Operand& operand, unsigned otherwise) const;

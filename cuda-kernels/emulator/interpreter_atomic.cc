@@ -9,44 +9,64 @@ namespace {
 
 struct Add {
   template <class T>
-  T operator()(T old, T b, T) const { return old + b; }
+  T operator()(T old, T b, T) const {
+    return old + b;
+  }
   float operator()(float old, float b, float) const { return canonical(old + b); }
 };
 struct Min {
   template <class T>
-  T operator()(T old, T b, T) const { return b < old ? b : old; }
+  T operator()(T old, T b, T) const {
+    return b < old ? b : old;
+  }
 };
 struct Max {
   template <class T>
-  T operator()(T old, T b, T) const { return old < b ? b : old; }
+  T operator()(T old, T b, T) const {
+    return old < b ? b : old;
+  }
 };
 struct And {
   template <class T>
-  T operator()(T old, T b, T) const { return old & b; }
+  T operator()(T old, T b, T) const {
+    return old & b;
+  }
 };
 struct Or {
   template <class T>
-  T operator()(T old, T b, T) const { return old | b; }
+  T operator()(T old, T b, T) const {
+    return old | b;
+  }
 };
 struct Xor {
   template <class T>
-  T operator()(T old, T b, T) const { return old ^ b; }
+  T operator()(T old, T b, T) const {
+    return old ^ b;
+  }
 };
 struct Exch {
   template <class T>
-  T operator()(T, T b, T) const { return b; }
+  T operator()(T, T b, T) const {
+    return b;
+  }
 };
 struct Cas {
   template <class T>
-  T operator()(T old, T b, T c) const { return old == b ? c : old; }
+  T operator()(T old, T b, T c) const {
+    return old == b ? c : old;
+  }
 };
 struct Inc {
   template <class T>
-  T operator()(T old, T b, T) const { return old >= b ? T(0) : static_cast<T>(old + 1); }
+  T operator()(T old, T b, T) const {
+    return old >= b ? T(0) : static_cast<T>(old + 1);
+  }
 };
 struct Dec {
   template <class T>
-  T operator()(T old, T b, T) const { return old == 0 || old > b ? b : static_cast<T>(old - 1); }
+  T operator()(T old, T b, T) const {
+    return old == 0 || old > b ? b : static_cast<T>(old - 1);
+  }
 };
 
 enum Space : uint8_t { kGeneric, kGlobal, kShared };
@@ -60,7 +80,8 @@ View viewOf(Warp& w, const Instruction& in, uint32_t lane, uint64_t& address, un
   return view;
 }
 
-/** a[0] is the address, a[1] and a[2] the operands; d[0], if it is there, gets what was there before. */
+/** a[0] is the address, a[1] and a[2] the operands; d[0], if it is there, gets what was there
+ * before. */
 template <class F, class T>
 void atomic(Warp& w, const Instruction& in, uint32_t mask) {
   uint64_t address[kLanes];
@@ -110,11 +131,14 @@ Handler pick(Decoding& d, const std::string& t) {
   return nullptr;
 }
 
-/** atom d, [a], b(, c) or red [a], b. Orders and scopes make no difference where blocks run one after the other. */
+/** atom d, [a], b(, c) or red [a], b. Orders and scopes make no difference where blocks run one
+ * after the other. */
 template <bool Returns>
 void decode(Decoding& d) {
   for (const char* m : {"relaxed", "acquire", "release", "acq_rel", "cta", "gpu", "sys"}) d.take(m);
-  d.in.detail = d.take("global") ? kGlobal : d.take("shared") || d.take("shared::cta") ? kShared : kGeneric;
+  d.in.detail = d.take("global")                            ? kGlobal
+                : d.take("shared") || d.take("shared::cta") ? kShared
+                                                            : kGeneric;
   ptx::Type t = d.type();
   bool cas = false;
   for (const std::string& m : d.s.modifiers) cas |= m == "cas";

@@ -7,28 +7,40 @@ namespace {
 
 struct And {
   template <class T>
-  T operator()(T a, T b) const { return a & b; }
+  T operator()(T a, T b) const {
+    return a & b;
+  }
 };
 struct Or {
   template <class T>
-  T operator()(T a, T b) const { return a | b; }
+  T operator()(T a, T b) const {
+    return a | b;
+  }
 };
 struct Xor {
   template <class T>
-  T operator()(T a, T b) const { return a ^ b; }
+  T operator()(T a, T b) const {
+    return a ^ b;
+  }
 };
 struct Not {
   template <class T>
-  T operator()(T a) const { return static_cast<T>(~a); }
+  T operator()(T a) const {
+    return static_cast<T>(~a);
+  }
 };
 struct Cnot {
   template <class T>
-  T operator()(T a) const { return a == 0; }
+  T operator()(T a) const {
+    return a == 0;
+  }
 };
 // A shift by the width or more gives what shifting by one that often would.
 struct Shl {
   template <class T>
-  T operator()(T a, uint32_t n) const { return n >= sizeof(T) * 8 ? T(0) : static_cast<T>(a << n); }
+  T operator()(T a, uint32_t n) const {
+    return n >= sizeof(T) * 8 ? T(0) : static_cast<T>(a << n);
+  }
 };
 struct Shr {
   template <class T>
@@ -47,7 +59,9 @@ void logicOnPredicates(Warp& w, const Instruction& in, uint32_t mask) {
 }
 struct NotFirst {
   template <class T>
-  T operator()(T a, T) const { return static_cast<T>(~a); }
+  T operator()(T a, T) const {
+    return static_cast<T>(~a);
+  }
 };
 
 template <class F, int Count>
@@ -55,18 +69,25 @@ void logic(Decoding& d) {
   ptx::Type t = d.type();
   if (t.bytes == 0)
     d.in.run = logicOnPredicates<std::conditional_t<Count == 1, NotFirst, F>, uint32_t, Count>;
-  else if (t.bytes == 2) d.in.run = same<F, uint16_t, Count>();
-  else if (t.bytes == 4) d.in.run = same<F, uint32_t, Count>();
-  else if (t.bytes == 8) d.in.run = same<F, uint64_t, Count>();
-  else d.unknown();
+  else if (t.bytes == 2)
+    d.in.run = same<F, uint16_t, Count>();
+  else if (t.bytes == 4)
+    d.in.run = same<F, uint32_t, Count>();
+  else if (t.bytes == 8)
+    d.in.run = same<F, uint64_t, Count>();
+  else
+    d.unknown();
   operands(d, t.bytes, Count);
 }
 
 void cnot(Decoding& d) {
   ptx::Type t = d.type();
-  if (t.bytes == 4) d.in.run = same<Cnot, uint32_t, 1>();
-  else if (t.bytes == 8) d.in.run = same<Cnot, uint64_t, 1>();
-  else d.unknown();
+  if (t.bytes == 4)
+    d.in.run = same<Cnot, uint32_t, 1>();
+  else if (t.bytes == 8)
+    d.in.run = same<Cnot, uint64_t, 1>();
+  else
+    d.unknown();
   operands(d, t.bytes, 1);
 }
 
@@ -74,10 +95,17 @@ template <class F>
 void shift(Decoding& d) {
   ptx::Type t = d.type();
   bool isSigned = t.kind() == 's';
-  if (t.bytes == 2) d.in.run = isSigned ? lanewise<F, int16_t, int16_t, uint32_t> : lanewise<F, uint16_t, uint16_t, uint32_t>;
-  else if (t.bytes == 4) d.in.run = isSigned ? lanewise<F, int32_t, int32_t, uint32_t> : lanewise<F, uint32_t, uint32_t, uint32_t>;
-  else if (t.bytes == 8) d.in.run = isSigned ? lanewise<F, int64_t, int64_t, uint32_t> : lanewise<F, uint64_t, uint64_t, uint32_t>;
-  else d.unknown();
+  if (t.bytes == 2)
+    d.in.run = isSigned ? lanewise<F, int16_t, int16_t, uint32_t>
+                        : lanewise<F, uint16_t, uint16_t, uint32_t>;
+  else if (t.bytes == 4)
+    d.in.run = isSigned ? lanewise<F, int32_t, int32_t, uint32_t>
+                        : lanewise<F, uint32_t, uint32_t, uint32_t>;
+  else if (t.bytes == 8)
+    d.in.run = isSigned ? lanewise<F, int64_t, int64_t, uint32_t>
+                        : lanewise<F, uint64_t, uint64_t, uint32_t>;
+  else
+    d.unknown();
   d.finish(3);
   d.write(0, t.bytes);
   d.read(1, t.bytes);
@@ -97,8 +125,10 @@ struct Funnel {
 void funnel(Decoding& d) {
   bool left = d.takeOneOf({"l", "r"}) == "l", wrap = d.takeOneOf({"wrap", "clamp"}) == "wrap";
   if (d.type().name != "b32") d.unknown();
-  d.in.run = left ? (wrap ? same<Funnel<true, true>, uint32_t, 3>() : same<Funnel<true, false>, uint32_t, 3>())
-                  : (wrap ? same<Funnel<false, true>, uint32_t, 3>() : same<Funnel<false, false>, uint32_t, 3>());
+  d.in.run = left ? (wrap ? same<Funnel<true, true>, uint32_t, 3>()
+                          : same<Funnel<true, false>, uint32_t, 3>())
+                  : (wrap ? same<Funnel<false, true>, uint32_t, 3>()
+                          : same<Funnel<false, false>, uint32_t, 3>());
   operands(d, 4, 3);
 }
 
@@ -110,8 +140,8 @@ void lop3Handler(Warp& w, const Instruction& in, uint32_t mask) {
       r |= -(table >> k & 1) & (k & 4 ? a : ~a) & (k & 2 ? b : ~b) & (k & 1 ? c : ~c);
     return r;
   };
-  eachLane(w.lanes<uint32_t>(in.d[0]), mask, f, w.lanes<const uint32_t>(in.a[0]), w.lanes<const uint32_t>(in.a[1]),
-           w.lanes<const uint32_t>(in.a[2]));
+  eachLane(w.lanes<uint32_t>(in.d[0]), mask, f, w.lanes<const uint32_t>(in.a[0]),
+           w.lanes<const uint32_t>(in.a[1]), w.lanes<const uint32_t>(in.a[2]));
 }
 
 void lop3(Decoding& d) {
@@ -159,11 +189,16 @@ struct Bfe {
 
 void bfe(Decoding& d) {
   ptx::Type t = d.type();
-  if (t.name == "u32") d.in.run = lanewise<Bfe, uint32_t, uint32_t, uint32_t, uint32_t>;
-  else if (t.name == "s32") d.in.run = lanewise<Bfe, int32_t, int32_t, uint32_t, uint32_t>;
-  else if (t.name == "u64") d.in.run = lanewise<Bfe, uint64_t, uint64_t, uint32_t, uint32_t>;
-  else if (t.name == "s64") d.in.run = lanewise<Bfe, int64_t, int64_t, uint32_t, uint32_t>;
-  else d.unknown();
+  if (t.name == "u32")
+    d.in.run = lanewise<Bfe, uint32_t, uint32_t, uint32_t, uint32_t>;
+  else if (t.name == "s32")
+    d.in.run = lanewise<Bfe, int32_t, int32_t, uint32_t, uint32_t>;
+  else if (t.name == "u64")
+    d.in.run = lanewise<Bfe, uint64_t, uint64_t, uint32_t, uint32_t>;
+  else if (t.name == "s64")
+    d.in.run = lanewise<Bfe, int64_t, int64_t, uint32_t, uint32_t>;
+  else
+    d.unknown();
   d.finish(4);
   d.write(0, t.bytes);
   d.read(1, t.bytes);
@@ -185,9 +220,12 @@ struct Bfi {
 
 void bfi(Decoding& d) {
   ptx::Type t = d.type();
-  if (t.name == "b32") d.in.run = lanewise<Bfi, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t>;
-  else if (t.name == "b64") d.in.run = lanewise<Bfi, uint64_t, uint64_t, uint64_t, uint32_t, uint32_t>;
-  else d.unknown();
+  if (t.name == "b32")
+    d.in.run = lanewise<Bfi, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t>;
+  else if (t.name == "b64")
+    d.in.run = lanewise<Bfi, uint64_t, uint64_t, uint64_t, uint32_t, uint32_t>;
+  else
+    d.unknown();
   d.finish(5);
   d.write(0, t.bytes);
   d.read(1, t.bytes);
@@ -207,8 +245,12 @@ struct Clz {
 /** The place of the most significant bit that differs from the sign; all ones if there is none. */
 template <bool ShiftAmount>
 struct Bfind {
-  uint32_t operator()(uint32_t a) const { return a == 0 ? ~0u : ShiftAmount ? Clz()(a) : 31 - Clz()(a); }
-  uint32_t operator()(uint64_t a) const { return a == 0 ? ~0u : ShiftAmount ? Clz()(a) : 63 - Clz()(a); }
+  uint32_t operator()(uint32_t a) const {
+    return a == 0 ? ~0u : ShiftAmount ? Clz()(a) : 31 - Clz()(a);
+  }
+  uint32_t operator()(uint64_t a) const {
+    return a == 0 ? ~0u : ShiftAmount ? Clz()(a) : 63 - Clz()(a);
+  }
   uint32_t operator()(int32_t a) const { return (*this)(static_cast<uint32_t>(a < 0 ? ~a : a)); }
   uint32_t operator()(int64_t a) const { return (*this)(static_cast<uint64_t>(a < 0 ? ~a : a)); }
 };
@@ -225,10 +267,14 @@ struct Brev {
 template <class F>
 void count(Decoding& d) {
   ptx::Type t = d.type();
-  if (t.bytes == 4 && t.kind() != 's') d.in.run = lanewise<F, uint32_t, uint32_t>;
-  else if (t.bytes == 8 && t.kind() != 's') d.in.run = lanewise<F, uint32_t, uint64_t>;
-  else if constexpr (std::is_invocable_v<F, int32_t>) d.in.run = t.bytes == 4 ? lanewise<F, uint32_t, int32_t> : lanewise<F, uint32_t, int64_t>;
-  else d.unknown();
+  if (t.bytes == 4 && t.kind() != 's')
+    d.in.run = lanewise<F, uint32_t, uint32_t>;
+  else if (t.bytes == 8 && t.kind() != 's')
+    d.in.run = lanewise<F, uint32_t, uint64_t>;
+  else if constexpr (std::is_invocable_v<F, int32_t>)
+    d.in.run = t.bytes == 4 ? lanewise<F, uint32_t, int32_t> : lanewise<F, uint32_t, int64_t>;
+  else
+    d.unknown();
   d.finish(2);
   d.write(0, 4);
   d.read(1, t.bytes);
@@ -238,9 +284,12 @@ void bfind(Decoding& d) { d.take("shiftamt") ? count<Bfind<true>>(d) : count<Bfi
 
 void brev(Decoding& d) {
   ptx::Type t = d.type();
-  if (t.name == "b32") d.in.run = same<Brev, uint32_t, 1>();
-  else if (t.name == "b64") d.in.run = same<Brev, uint64_t, 1>();
-  else d.unknown();
+  if (t.name == "b32")
+    d.in.run = same<Brev, uint32_t, 1>();
+  else if (t.name == "b64")
+    d.in.run = same<Brev, uint64_t, 1>();
+  else
+    d.unknown();
   operands(d, t.bytes, 1);
 }
 
@@ -248,10 +297,10 @@ void brev(Decoding& d) {
 
 const Decoders& bitDecoders() {
   static const Decoders table = {
-      {"and", logic<And, 2>}, {"or", logic<Or, 2>},   {"xor", logic<Xor, 2>}, {"not", logic<Not, 1>},
-      {"cnot", cnot},         {"shl", shift<Shl>},    {"shr", shift<Shr>},    {"shf", funnel},
-      {"lop3", lop3},         {"prmt", prmt},         {"bfe", bfe},           {"bfi", bfi},
-      {"popc", count<Popc>},  {"clz", count<Clz>},    {"bfind", bfind},       {"brev", brev},
+      {"and", logic<And, 2>}, {"or", logic<Or, 2>}, {"xor", logic<Xor, 2>}, {"not", logic<Not, 1>},
+      {"cnot", cnot},         {"shl", shift<Shl>},  {"shr", shift<Shr>},    {"shf", funnel},
+      {"lop3", lop3},         {"prmt", prmt},       {"bfe", bfe},           {"bfi", bfi},
+      {"popc", count<Popc>},  {"clz", count<Clz>},  {"bfind", bfind},       {"brev", brev},
   };
   return table;
 }

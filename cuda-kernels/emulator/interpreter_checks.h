@@ -11,7 +11,8 @@
 
 #include "device.h"
 
-/** A test harness of a page: tests register themselves; a failed check ends the program with status 1. */
+/** A test harness of a page: tests register themselves; a failed check ends the program with
+ * status 1. */
 namespace muond::check {
 
 struct Test {
@@ -33,7 +34,8 @@ struct Registered {
   static const muond::check::Registered name##_(#name, name); \
   static void name()
 
-#define CHECK(condition) ((condition) ? void() : muond::check::failed(__FILE__, __LINE__, #condition))
+#define CHECK(condition) \
+  ((condition) ? void() : muond::check::failed(__FILE__, __LINE__, #condition))
 
 #define CHECK_EQUAL(a, b) muond::check::equal(__FILE__, __LINE__, #a, a, b)
 
@@ -51,12 +53,15 @@ void equal(const char* file, int line, const char* text, const A& a, const B& b)
 }
 
 /** Runs `f`, which must end in a fault with this code and all of these words in its message. */
-inline void faults(const char* file, int line, int code, const std::vector<std::string>& words, const std::function<void()>& f) {
+inline void faults(const char* file, int line, int code, const std::vector<std::string>& words,
+                   const std::function<void()>& f) {
   try {
     f();
   } catch (const Fault& fault) {
     if (fault.code != code)
-      failed(file, line, "code " + std::to_string(fault.code) + " (expected: " + std::to_string(code) + "): " + fault.what());
+      failed(file, line,
+             "code " + std::to_string(fault.code) + " (expected: " + std::to_string(code) +
+                 "): " + fault.what());
     for (const std::string& word : words)
       if (std::string(fault.what()).find(word) == std::string::npos)
         failed(file, line, std::string("'") + fault.what() + "' (expected: '" + word + "' in it)");
@@ -65,7 +70,8 @@ inline void faults(const char* file, int line, int code, const std::vector<std::
   failed(file, line, "no fault");
 }
 
-#define CHECK_FAULT(code, words, ...) muond::check::faults(__FILE__, __LINE__, code, words, [&] { __VA_ARGS__; })
+#define CHECK_FAULT(code, words, ...) \
+  muond::check::faults(__FILE__, __LINE__, code, words, [&] { __VA_ARGS__; })
 
 inline int runAll(const char* program) {
   for (const Test& test : tests()) {
@@ -117,7 +123,8 @@ class Arguments {
   template <class T>
   Arguments& operator<<(const T& value) {
     const Param& p = kernel_.params().at(next_++);
-    if (p.size != sizeof(T)) failed("a parameter", static_cast<int>(next_), "its size is " + std::to_string(p.size));
+    if (p.size != sizeof(T))
+      failed("a parameter", static_cast<int>(next_), "its size is " + std::to_string(p.size));
     std::memcpy(bytes_.data() + p.offset, &value, sizeof(T));
     return *this;
   }
@@ -144,8 +151,8 @@ inline const Kernel& kernelOf(const Module& module, const std::string& name) {
 
 /** Launches `name` with these arguments. */
 template <class... A>
-void launch(DeviceMemory& memory, const Module& module, const std::string& name, Dim grid, Dim block, uint32_t shared,
-            uint64_t seed, const A&... arguments) {
+void launch(DeviceMemory& memory, const Module& module, const std::string& name, Dim grid,
+            Dim block, uint32_t shared, uint64_t seed, const A&... arguments) {
   const Kernel& kernel = kernelOf(module, name);
   Arguments all(kernel);
   (all << ... << arguments);

@@ -9,40 +9,58 @@ namespace {
 // For floating-point numbers a comparison with a NaN is false, and true where its name ends in u.
 struct Eq {
   template <class T>
-  bool operator()(T a, T b) const { return a == b; }
+  bool operator()(T a, T b) const {
+    return a == b;
+  }
 };
 struct Ne {  // false for NaN, unlike the language's
   template <class T>
-  bool operator()(T a, T b) const { return a < b || a > b; }
+  bool operator()(T a, T b) const {
+    return a < b || a > b;
+  }
 };
 struct Lt {
   template <class T>
-  bool operator()(T a, T b) const { return a < b; }
+  bool operator()(T a, T b) const {
+    return a < b;
+  }
 };
 struct Le {
   template <class T>
-  bool operator()(T a, T b) const { return a <= b; }
+  bool operator()(T a, T b) const {
+    return a <= b;
+  }
 };
 struct Gt {
   template <class T>
-  bool operator()(T a, T b) const { return a > b; }
+  bool operator()(T a, T b) const {
+    return a > b;
+  }
 };
 struct Ge {
   template <class T>
-  bool operator()(T a, T b) const { return a >= b; }
+  bool operator()(T a, T b) const {
+    return a >= b;
+  }
 };
 struct Num {
   template <class T>
-  bool operator()(T a, T b) const { return a == a && b == b; }
+  bool operator()(T a, T b) const {
+    return a == a && b == b;
+  }
 };
 struct Nan {
   template <class T>
-  bool operator()(T a, T b) const { return a != a || b != b; }
+  bool operator()(T a, T b) const {
+    return a != a || b != b;
+  }
 };
 template <class F>
 struct OrUnordered {
   template <class T>
-  bool operator()(T a, T b) const { return F()(a, b) || Nan()(a, b); }
+  bool operator()(T a, T b) const {
+    return F()(a, b) || Nan()(a, b);
+  }
 };
 template <class F>
 struct Ftz {
@@ -107,24 +125,36 @@ Handler onIntegers(const ptx::Type& t, bool ftz, bool toRegister) {
   return ftz ? nullptr : integer<F>(t.name, toRegister);
 }
 template <class F>
-Handler onFloats(const ptx::Type& t, bool ftz, bool toRegister) { return floating<F>(t.name, ftz, toRegister); }
+Handler onFloats(const ptx::Type& t, bool ftz, bool toRegister) {
+  return floating<F>(t.name, ftz, toRegister);
+}
 template <class F>
 Handler onBoth(const ptx::Type& t, bool ftz, bool toRegister) {
   return t.kind() == 'f' ? onFloats<F>(t, ftz, toRegister) : onIntegers<F>(t, ftz, toRegister);
 }
 
-/** Takes the comparison, .ftz and the type away; the handler writes a predicate, or a register of 32 bits. */
+/** Takes the comparison, .ftz and the type away; the handler writes a predicate, or a register of
+ * 32 bits. */
 Handler takeComparison(Decoding& d, ptx::Type& t, bool toRegister) {
   static const std::map<std::string, Picker> pickers = {
-      {"eq", onBoth<Eq>},      {"ne", onBoth<Ne>},
-      {"lt", onBoth<Lt>},      {"le", onBoth<Le>},
-      {"gt", onBoth<Gt>},      {"ge", onBoth<Ge>},
-      {"lo", onIntegers<Lt>},  {"ls", onIntegers<Le>},
-      {"hi", onIntegers<Gt>},  {"hs", onIntegers<Ge>},
-      {"num", onFloats<Num>},  {"nan", onFloats<Nan>},
-      {"equ", onFloats<OrUnordered<Eq>>}, {"neu", onFloats<OrUnordered<Ne>>},
-      {"ltu", onFloats<OrUnordered<Lt>>}, {"leu", onFloats<OrUnordered<Le>>},
-      {"gtu", onFloats<OrUnordered<Gt>>}, {"geu", onFloats<OrUnordered<Ge>>},
+      {"eq", onBoth<Eq>},
+      {"ne", onBoth<Ne>},
+      {"lt", onBoth<Lt>},
+      {"le", onBoth<Le>},
+      {"gt", onBoth<Gt>},
+      {"ge", onBoth<Ge>},
+      {"lo", onIntegers<Lt>},
+      {"ls", onIntegers<Le>},
+      {"hi", onIntegers<Gt>},
+      {"hs", onIntegers<Ge>},
+      {"num", onFloats<Num>},
+      {"nan", onFloats<Nan>},
+      {"equ", onFloats<OrUnordered<Eq>>},
+      {"neu", onFloats<OrUnordered<Ne>>},
+      {"ltu", onFloats<OrUnordered<Lt>>},
+      {"leu", onFloats<OrUnordered<Le>>},
+      {"gtu", onFloats<OrUnordered<Gt>>},
+      {"geu", onFloats<OrUnordered<Ge>>},
   };
   bool ftz = d.take("ftz");
   t = d.type();
@@ -173,12 +203,16 @@ void selp(Warp& w, const Instruction& in, uint32_t mask) {
   T* d = w.lanes<T>(in.d[0]);
   uint32_t p = w.predicate(in.a[2]);
 #pragma GCC ivdep
-  for (uint32_t i = 0; i < kLanes; i++) d[i] = muond::in(mask, i) ? (muond::in(p, i) ? a[i] : b[i]) : d[i];
+  for (uint32_t i = 0; i < kLanes; i++)
+    d[i] = muond::in(mask, i) ? (muond::in(p, i) ? a[i] : b[i]) : d[i];
 }
 
 void selpDecoder(Decoding& d) {
   ptx::Type t = d.type();
-  d.in.run = t.bytes == 2 ? selp<uint16_t> : t.bytes == 4 ? selp<uint32_t> : t.bytes == 8 ? selp<uint64_t> : nullptr;
+  d.in.run = t.bytes == 2   ? selp<uint16_t>
+             : t.bytes == 4 ? selp<uint32_t>
+             : t.bytes == 8 ? selp<uint64_t>
+                            : nullptr;
   if (!d.in.run) d.unknown();
   d.finish(4);
   d.write(0, t.bytes);
@@ -189,18 +223,27 @@ void selpDecoder(Decoding& d) {
 
 struct Slct {
   template <class T>
-  T operator()(T a, T b, int32_t c) const { return c >= 0 ? a : b; }
+  T operator()(T a, T b, int32_t c) const {
+    return c >= 0 ? a : b;
+  }
   template <class T>
-  T operator()(T a, T b, float c) const { return c >= 0 ? a : b; }
+  T operator()(T a, T b, float c) const {
+    return c >= 0 ? a : b;
+  }
 };
 
 void slctDecoder(Decoding& d) {
   ptx::Type c = d.type(), t = d.type();
   bool byFloat = c.name == "f32";
   if (!byFloat && c.name != "s32") d.unknown();
-  if (t.bytes == 4) d.in.run = byFloat ? lanewise<Slct, uint32_t, uint32_t, uint32_t, float> : lanewise<Slct, uint32_t, uint32_t, uint32_t, int32_t>;
-  else if (t.bytes == 8) d.in.run = byFloat ? lanewise<Slct, uint64_t, uint64_t, uint64_t, float> : lanewise<Slct, uint64_t, uint64_t, uint64_t, int32_t>;
-  else d.unknown();
+  if (t.bytes == 4)
+    d.in.run = byFloat ? lanewise<Slct, uint32_t, uint32_t, uint32_t, float>
+                       : lanewise<Slct, uint32_t, uint32_t, uint32_t, int32_t>;
+  else if (t.bytes == 8)
+    d.in.run = byFloat ? lanewise<Slct, uint64_t, uint64_t, uint64_t, float>
+                       : lanewise<Slct, uint64_t, uint64_t, uint64_t, int32_t>;
+  else
+    d.unknown();
   d.finish(4);
   d.write(0, t.bytes);
   d.read(1, t.bytes);
@@ -210,19 +253,27 @@ void slctDecoder(Decoding& d) {
 
 struct Finite {
   template <class T>
-  bool operator()(T a) const { return a - a == 0; }
+  bool operator()(T a) const {
+    return a - a == 0;
+  }
 };
 struct Infinite {
   template <class T>
-  bool operator()(T a) const { return a == a && a - a != 0; }
+  bool operator()(T a) const {
+    return a == a && a - a != 0;
+  }
 };
 struct Number {
   template <class T>
-  bool operator()(T a) const { return a == a; }
+  bool operator()(T a) const {
+    return a == a;
+  }
 };
 struct NotANumber {
   template <class T>
-  bool operator()(T a) const { return a != a; }
+  bool operator()(T a) const {
+    return a != a;
+  }
 };
 
 template <class F, class T>
@@ -238,7 +289,10 @@ Handler testpOf(const ptx::Type& t) {
 void testpDecoder(Decoding& d) {
   std::string what = d.takeOneOf({"finite", "infinite", "number", "notanumber"});
   ptx::Type t = d.type();
-  d.in.run = what == "finite" ? testpOf<Finite>(t) : what == "infinite" ? testpOf<Infinite>(t) : what == "number" ? testpOf<Number>(t) : testpOf<NotANumber>(t);
+  d.in.run = what == "finite"     ? testpOf<Finite>(t)
+             : what == "infinite" ? testpOf<Infinite>(t)
+             : what == "number"   ? testpOf<Number>(t)
+                                  : testpOf<NotANumber>(t);
   if (!d.in.run) d.unknown();
   d.finish(2);
   d.write(0, 0);
@@ -248,8 +302,11 @@ void testpDecoder(Decoding& d) {
 }  // namespace
 
 const Decoders& compareDecoders() {
-  static const Decoders table = {{"setp", setpDecoder}, {"set", setDecoder},     {"selp", selpDecoder},
-                                 {"slct", slctDecoder}, {"testp", testpDecoder}};
+  static const Decoders table = {{"setp", setpDecoder},
+                                 {"set", setDecoder},
+                                 {"selp", selpDecoder},
+                                 {"slct", slctDecoder},
+                                 {"testp", testpDecoder}};
   return table;
 }
 

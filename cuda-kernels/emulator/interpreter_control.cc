@@ -21,7 +21,9 @@ void brx(Warp& w, const Instruction& in, uint32_t mask) {
   const uint32_t* index = w.lanes<uint32_t>(in.a[0]);
   for (uint32_t i = 0; i < kLanes; i++)
     if (muond::in(mask, i) && index[i] >= table.size())
-      throw LaneFault{CUDA_LAUNCH_FAILED, i, "brx.idx: index " + std::to_string(index[i]) + " of " + std::to_string(table.size()) + " targets"};
+      throw LaneFault{CUDA_LAUNCH_FAILED, i,
+                      "brx.idx: index " + std::to_string(index[i]) + " of " +
+                          std::to_string(table.size()) + " targets"};
   std::vector<std::pair<uint32_t, uint32_t>> ways;
   for (uint32_t k = 0; k < table.size(); k++) {
     uint32_t lanes = whichLanes([k](uint32_t x) { return x == k; }, index) & mask;
@@ -100,7 +102,8 @@ void barrierDecoder(Decoding& d) {
   }
   d.finish(reduces ? 3 : 1);
   const ptx::Operand& which = d.s.operands[reduces ? 1 : 0];
-  if (which.kind != ptx::Operand::kInteger || which.value != 0) d.unknown("expected: barrier 0, of all threads");
+  if (which.kind != ptx::Operand::kInteger || which.value != 0)
+    d.unknown("expected: barrier 0, of all threads");
   d.in.run = barrier;
 }
 
@@ -116,9 +119,10 @@ void fence(Decoding& d) {
 }  // namespace
 
 const Decoders& controlDecoders() {
-  static const Decoders table = {{"bra", braDecoder},     {"brx", brxDecoder},     {"ret", leaveDecoder},
-                                 {"exit", leaveDecoder},  {"trap", trapDecoder},   {"bar", barrierDecoder},
-                                 {"barrier", barrierDecoder}, {"membar", fence},   {"fence", fence}};
+  static const Decoders table = {
+      {"bra", braDecoder},         {"brx", brxDecoder},   {"ret", leaveDecoder},
+      {"exit", leaveDecoder},      {"trap", trapDecoder}, {"bar", barrierDecoder},
+      {"barrier", barrierDecoder}, {"membar", fence},     {"fence", fence}};
   return table;
 }
 

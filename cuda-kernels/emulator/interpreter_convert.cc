@@ -26,11 +26,14 @@ void integers(Warp& w, const Instruction& in, uint32_t mask) {
 
 template <class S>
 Handler integersTo(unsigned bytes) {
-  return bytes == 2 ? integers<uint16_t, S> : bytes == 4 ? integers<uint32_t, S> : integers<uint64_t, S>;
+  return bytes == 2   ? integers<uint16_t, S>
+         : bytes == 4 ? integers<uint32_t, S>
+                      : integers<uint64_t, S>;
 }
 
 void integerDecoder(Decoding& d, const ptx::Type& to, const ptx::Type& from) {
-  unsigned source = d.widthOf(d.s.operands[1], from.bytes), result = d.widthOf(d.s.operands[0], to.bytes);
+  unsigned source = d.widthOf(d.s.operands[1], from.bytes),
+           result = d.widthOf(d.s.operands[0], to.bytes);
   source = source < 2 ? 2 : source, result = result < 2 ? 2 : result;
   d.in.variant = static_cast<uint8_t>(from.bytes | (from.kind() == 's' ? 16 : 0));
   d.in.detail = static_cast<uint8_t>(to.bytes | (to.kind() == 's' ? 16 : 0));
@@ -48,10 +51,14 @@ enum class Rounding { kNearest, kZero, kDown, kUp };
 
 template <Rounding R, class T>
 T toIntegral(T x) {
-  if constexpr (R == Rounding::kNearest) return std::nearbyint(x);
-  else if constexpr (R == Rounding::kZero) return std::trunc(x);
-  else if constexpr (R == Rounding::kDown) return std::floor(x);
-  else return std::ceil(x);
+  if constexpr (R == Rounding::kNearest)
+    return std::nearbyint(x);
+  else if constexpr (R == Rounding::kZero)
+    return std::trunc(x);
+  else if constexpr (R == Rounding::kDown)
+    return std::floor(x);
+  else
+    return std::ceil(x);
 }
 
 /** Clamped; a NaN gives 0, or the highest bit alone where either side has 64 bits. */
@@ -103,7 +110,9 @@ void toIntegerDecoder(Decoding& d, const ptx::Type& to, const ptx::Type& from) {
 template <class F>
 struct FromInteger {
   template <class I>
-  F operator()(I x) const { return static_cast<F>(x); }
+  F operator()(I x) const {
+    return static_cast<F>(x);
+  }
 };
 
 template <class F>
@@ -190,8 +199,10 @@ template <class F>
 struct Flushing {
   template <class T>
   auto operator()(T x) const {
-    if constexpr (std::is_same_v<T, float>) return F()(flushed(x));
-    else return flushed(F()(x));
+    if constexpr (std::is_same_v<T, float>)
+      return F()(flushed(x));
+    else
+      return flushed(F()(x));
   }
 };
 template <class F>
@@ -205,12 +216,15 @@ struct Relu {
 template <Rounding R>
 struct Integral {
   template <class T>
-  T operator()(T x) const { return canonical(toIntegral<R>(x)); }
+  T operator()(T x) const {
+    return canonical(toIntegral<R>(x));
+  }
 };
 
 template <Rounding R>
 Handler integralOf(const ptx::Type& t) {
-  return t.name == "f32" ? lanewise<Integral<R>, float, float> : lanewise<Integral<R>, double, double>;
+  return t.name == "f32" ? lanewise<Integral<R>, float, float>
+                         : lanewise<Integral<R>, double, double>;
 }
 
 Handler integral(const ptx::Type& t, const std::string& rounding) {
@@ -231,7 +245,8 @@ const std::map<std::string, Handler>& floatConversions() {
       {"f32.f64.rm", lanewise<NarrowDown, float, double>},
       {"f32.f64.rp", lanewise<NarrowUp, float, double>},
       {"f32.f16.", lanewise<HalfToFloat, float, uint16_t>},
-      {"f32.f16..ftz", lanewise<HalfToFloat, float, uint16_t>},  // every float16 is a normal float32
+      {"f32.f16..ftz",
+       lanewise<HalfToFloat, float, uint16_t>},  // every float16 is a normal float32
       {"f64.f16.", lanewise<HalfToDouble, double, uint16_t>},
       {"f32.bf16.", lanewise<Bfloat16ToFloat, float, uint16_t>},
       {"f16.f32.rn", lanewise<ToHalf, uint16_t, float>},
@@ -280,10 +295,14 @@ bool isFloat(const ptx::Type& t) { return t.kind() == 'f' || t.name.rfind("bf", 
 
 void cvt(Decoding& d) {
   ptx::Type from = d.type(), to = d.type();
-  if (isFloat(from) && isFloat(to)) floatDecoder(d, to, from);
-  else if (isFloat(from)) toIntegerDecoder(d, to, from);
-  else if (isFloat(to)) fromIntegerDecoder(d, to, from);
-  else integerDecoder(d, to, from);
+  if (isFloat(from) && isFloat(to))
+    floatDecoder(d, to, from);
+  else if (isFloat(from))
+    toIntegerDecoder(d, to, from);
+  else if (isFloat(to))
+    fromIntegerDecoder(d, to, from);
+  else
+    integerDecoder(d, to, from);
 }
 
 }  // namespace

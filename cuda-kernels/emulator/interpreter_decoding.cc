@@ -8,13 +8,16 @@ namespace muond {
 namespace {
 
 const std::map<std::string, Special::Kind> kSpecials = {
-    {"%tid.x", Special::kTidX},           {"%tid.y", Special::kTidY},           {"%tid.z", Special::kTidZ},
-    {"%ntid.x", Special::kNtidX},         {"%ntid.y", Special::kNtidY},         {"%ntid.z", Special::kNtidZ},
-    {"%ctaid.x", Special::kCtaidX},       {"%ctaid.y", Special::kCtaidY},       {"%ctaid.z", Special::kCtaidZ},
-    {"%nctaid.x", Special::kNctaidX},     {"%nctaid.y", Special::kNctaidY},     {"%nctaid.z", Special::kNctaidZ},
-    {"%laneid", Special::kLaneId},        {"%warpid", Special::kWarpId},        {"%nwarpid", Special::kNwarpId},
-    {"%lanemask_eq", Special::kMaskEq},   {"%lanemask_lt", Special::kMaskLt},   {"%lanemask_le", Special::kMaskLe},
-    {"%lanemask_gt", Special::kMaskGt},   {"%lanemask_ge", Special::kMaskGe},
+    {"%tid.x", Special::kTidX},         {"%tid.y", Special::kTidY},
+    {"%tid.z", Special::kTidZ},         {"%ntid.x", Special::kNtidX},
+    {"%ntid.y", Special::kNtidY},       {"%ntid.z", Special::kNtidZ},
+    {"%ctaid.x", Special::kCtaidX},     {"%ctaid.y", Special::kCtaidY},
+    {"%ctaid.z", Special::kCtaidZ},     {"%nctaid.x", Special::kNctaidX},
+    {"%nctaid.y", Special::kNctaidY},   {"%nctaid.z", Special::kNctaidZ},
+    {"%laneid", Special::kLaneId},      {"%warpid", Special::kWarpId},
+    {"%nwarpid", Special::kNwarpId},    {"%lanemask_eq", Special::kMaskEq},
+    {"%lanemask_lt", Special::kMaskLt}, {"%lanemask_le", Special::kMaskLe},
+    {"%lanemask_gt", Special::kMaskGt}, {"%lanemask_ge", Special::kMaskGe},
 };
 
 }  // namespace
@@ -23,7 +26,8 @@ Special::Kind specialOf(const std::string& name) { return kSpecials.at(name); }
 
 void Decoding::unknown(const std::string& why) const {
   ptx::invalid(assembler.program().file, s.line,
-               "kernel " + assembler.function().name + ": instruction not supported: " + s.text + (why.empty() ? "" : " (" + why + ")"));
+               "kernel " + assembler.function().name + ": instruction not supported: " + s.text +
+                   (why.empty() ? "" : " (" + why + ")"));
 }
 
 bool Decoding::take(const char* modifier) {
@@ -58,16 +62,20 @@ void Decoding::finish(size_t operands) {
 }
 
 unsigned Decoding::widthOf(const ptx::Operand& operand, unsigned otherwise) const {
-  const ptx::Type* t = operand.kind == ptx::Operand::kRegister ? assembler.typeOf(operand.name) : nullptr;
+  const ptx::Type* t =
+      operand.kind == ptx::Operand::kRegister ? assembler.typeOf(operand.name) : nullptr;
   return t ? t->bytes : otherwise;
 }
 
-void Decoding::read(const ptx::Operand& operand, unsigned bytes) { in.a[in.reads++] = source(operand, bytes); }
+void Decoding::read(const ptx::Operand& operand, unsigned bytes) {
+  in.a[in.reads++] = source(operand, bytes);
+}
 
 Slot Decoding::source(const ptx::Operand& o, unsigned bytes) {
   using Operand = ptx::Operand;
   if (o.negated) unknown("a negated operand");
-  if (o.kind == Operand::kInteger) return assembler.constant(bytes == 0 && o.value ? kAll : static_cast<uint64_t>(o.value), bytes);
+  if (o.kind == Operand::kInteger)
+    return assembler.constant(bytes == 0 && o.value ? kAll : static_cast<uint64_t>(o.value), bytes);
   if (o.kind == Operand::kFloat) {
     if (o.floatBytes != bytes) unknown("a number of " + std::to_string(o.floatBytes) + " bytes");
     return assembler.constant(static_cast<uint64_t>(o.value), bytes);
@@ -111,7 +119,8 @@ void Decoding::address(size_t k) {
 
 uint32_t Decoding::labelOf(const ptx::Operand& operand) const {
   uint32_t index;
-  if (operand.kind != ptx::Operand::kSymbol || !assembler.label(operand.name, index)) unknown("no such label");
+  if (operand.kind != ptx::Operand::kSymbol || !assembler.label(operand.name, index))
+    unknown("no such label");
   return index;
 }
 

@@ -19,7 +19,9 @@ uint64_t budgetOfBlock() {
   return text ? std::strtoull(text, nullptr, 0) : kInstructions;
 }
 
-std::string triple(Dim d) { return "(" + std::to_string(d.x) + "," + std::to_string(d.y) + "," + std::to_string(d.z) + ")"; }
+std::string triple(Dim d) {
+  return "(" + std::to_string(d.x) + "," + std::to_string(d.y) + "," + std::to_string(d.z) + ")";
+}
 
 Dim place(uint64_t index, Dim in) {
   return {static_cast<uint32_t>(index % in.x), static_cast<uint32_t>(index / in.x % in.y),
@@ -29,22 +31,30 @@ Dim place(uint64_t index, Dim in) {
 uint64_t product(Dim d) { return uint64_t{d.x} * d.y * d.z; }
 
 void check(const Program& p, Dim grid, Dim block, uint32_t dynamicShared) {
-  auto fail = [&](int code, const std::string& what) { throw Fault(code, "kernel " + p.name + ": " + what); };
-  if (grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.x > 0x7fffffffu || grid.y > 65535 || grid.z > 65535)
+  auto fail = [&](int code, const std::string& what) {
+    throw Fault(code, "kernel " + p.name + ": " + what);
+  };
+  if (grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.x > 0x7fffffffu || grid.y > 65535 ||
+      grid.z > 65535)
     fail(CUDA_INVALID_VALUE, "grid " + triple(grid) + " (expected: 1 to 2147483647, 65535, 65535)");
-  if (block.x == 0 || block.y == 0 || block.z == 0 || block.x > 1024 || block.y > 1024 || block.z > 64 || product(block) > 1024)
-    fail(CUDA_INVALID_VALUE, "block " + triple(block) + " (expected: 1 to 1024, 1024, 64 and 1024 threads)");
+  if (block.x == 0 || block.y == 0 || block.z == 0 || block.x > 1024 || block.y > 1024 ||
+      block.z > 64 || product(block) > 1024)
+    fail(CUDA_INVALID_VALUE,
+         "block " + triple(block) + " (expected: 1 to 1024, 1024, 64 and 1024 threads)");
   if (product(block) > p.maxThreads)
-    fail(CUDA_LAUNCH_OUT_OF_RESOURCES, "block " + triple(block) + " (expected: at most " + std::to_string(p.maxThreads) + " threads, as .maxntid says)");
+    fail(CUDA_LAUNCH_OUT_OF_RESOURCES, "block " + triple(block) + " (expected: at most " +
+                                           std::to_string(p.maxThreads) +
+                                           " threads, as .maxntid says)");
   if (uint64_t{p.staticShared} + dynamicShared > kMostShared)
-    fail(CUDA_INVALID_VALUE, std::to_string(p.staticShared) + " + " + std::to_string(dynamicShared) +
-                                 " bytes of shared memory (expected: at most " + std::to_string(kMostShared) + ")");
+    fail(CUDA_INVALID_VALUE,
+         std::to_string(p.staticShared) + " + " + std::to_string(dynamicShared) +
+             " bytes of shared memory (expected: at most " + std::to_string(kMostShared) + ")");
 }
 
 }  // namespace
 
-Launch::Launch(const Program& program, Dim grid, Dim block, uint32_t dynamicShared, const uint8_t* params,
-               DeviceMemory::Space& memory, uint64_t seed)
+Launch::Launch(const Program& program, Dim grid, Dim block, uint32_t dynamicShared,
+               const uint8_t* params, DeviceMemory::Space& memory, uint64_t seed)
     : program(program),
       grid(grid),
       block(block),
@@ -56,14 +66,16 @@ Launch::Launch(const Program& program, Dim grid, Dim block, uint32_t dynamicShar
       budgetPerBlock_(budgetOfBlock()),
       random_(seed),
       freshShared_(shared.bytes, Region::kGap) {
-  for (const SharedVariable& v : program.shared) std::fill_n(freshShared_.begin() + v.offset, v.bytes, Region::kUninitialised);
+  for (const SharedVariable& v : program.shared)
+    std::fill_n(freshShared_.begin() + v.offset, v.bytes, Region::kUninitialised);
   std::fill_n(freshShared_.begin() + program.dynamicAt, dynamicShared, Region::kUninitialised);
   auto threads = static_cast<uint32_t>(product(block)), count = (threads + kLanes - 1) / kLanes;
   uint64_t fileBytes = (program.registerBytes + kLine - 1) / kLine * kLine;
   uint8_t* registers = memory.registers(fileBytes * count);
   for (uint32_t w = 0; w < count; w++) {
     order_.push_back(w);
-    warps_.push_back(std::make_unique<Warp>(*this, w, std::min(kLanes, threads - w * kLanes), registers + w * fileBytes));
+    warps_.push_back(std::make_unique<Warp>(*this, w, std::min(kLanes, threads - w * kLanes),
+                                            registers + w * fileBytes));
     fillWarp(*warps_.back());
   }
 }
@@ -72,37 +84,60 @@ Launch::Launch(const Program& program, Dim grid, Dim block, uint32_t dynamicShar
 void Launch::fillWarp(Warp& warp) {
   for (const Constant& c : program.constants) {
     if (c.bytes == 8) std::fill_n(warp.lanes<uint64_t>(c.at), kLanes, c.value);
-    if (c.bytes == 4) std::fill_n(warp.lanes<uint32_t>(c.at), kLanes, static_cast<uint32_t>(c.value));
-    if (c.bytes == 2) std::fill_n(warp.lanes<uint16_t>(c.at), kLanes, static_cast<uint16_t>(c.value));
+    if (c.bytes == 4)
+      std::fill_n(warp.lanes<uint32_t>(c.at), kLanes, static_cast<uint32_t>(c.value));
+    if (c.bytes == 2)
+      std::fill_n(warp.lanes<uint16_t>(c.at), kLanes, static_cast<uint16_t>(c.value));
   }
   for (const Special& s : program.specials)
-    for (uint32_t i = 0; i < kLanes; i++) warp.lanes<uint32_t>(s.at)[i] = value(s.kind, warp.number, i);
+    for (uint32_t i = 0; i < kLanes; i++)
+      warp.lanes<uint32_t>(s.at)[i] = value(s.kind, warp.number, i);
 }
 
 uint32_t Launch::value(Special::Kind kind, uint32_t warp, uint32_t lane) const {
   Dim t = place(warp * kLanes + lane, block);
   uint32_t bit = 1u << lane;
   switch (kind) {
-    case Special::kTidX: return t.x;
-    case Special::kTidY: return t.y;
-    case Special::kTidZ: return t.z;
-    case Special::kNtidX: return block.x;
-    case Special::kNtidY: return block.y;
-    case Special::kNtidZ: return block.z;
-    case Special::kCtaidX: return current_.x;
-    case Special::kCtaidY: return current_.y;
-    case Special::kCtaidZ: return current_.z;
-    case Special::kNctaidX: return grid.x;
-    case Special::kNctaidY: return grid.y;
-    case Special::kNctaidZ: return grid.z;
-    case Special::kLaneId: return lane;
-    case Special::kWarpId: return warp;
-    case Special::kNwarpId: return static_cast<uint32_t>((product(block) + kLanes - 1) / kLanes);
-    case Special::kMaskEq: return bit;
-    case Special::kMaskLt: return bit - 1;
-    case Special::kMaskLe: return bit | (bit - 1);
-    case Special::kMaskGt: return ~(bit | (bit - 1));
-    case Special::kMaskGe: return ~(bit - 1);
+    case Special::kTidX:
+      return t.x;
+    case Special::kTidY:
+      return t.y;
+    case Special::kTidZ:
+      return t.z;
+    case Special::kNtidX:
+      return block.x;
+    case Special::kNtidY:
+      return block.y;
+    case Special::kNtidZ:
+      return block.z;
+    case Special::kCtaidX:
+      return current_.x;
+    case Special::kCtaidY:
+      return current_.y;
+    case Special::kCtaidZ:
+      return current_.z;
+    case Special::kNctaidX:
+      return grid.x;
+    case Special::kNctaidY:
+      return grid.y;
+    case Special::kNctaidZ:
+      return grid.z;
+    case Special::kLaneId:
+      return lane;
+    case Special::kWarpId:
+      return warp;
+    case Special::kNwarpId:
+      return static_cast<uint32_t>((product(block) + kLanes - 1) / kLanes);
+    case Special::kMaskEq:
+      return bit;
+    case Special::kMaskLt:
+      return bit - 1;
+    case Special::kMaskLe:
+      return bit | (bit - 1);
+    case Special::kMaskGt:
+      return ~(bit | (bit - 1));
+    case Special::kMaskGe:
+      return ~(bit - 1);
   }
   return 0;
 }
@@ -157,11 +192,15 @@ bool Launch::atBarrier() {
       continue;
     }
     if (waiting && waiting->at != warp->at)
-      fault(*warp, {CUDA_LAUNCH_FAILED, 0, "divergent barrier: thread " + thread(waiting->number, 0) + " waits at that of line " + std::to_string(waiting->at->line)});
+      fault(*warp, {CUDA_LAUNCH_FAILED, 0,
+                    "divergent barrier: thread " + thread(waiting->number, 0) +
+                        " waits at that of line " + std::to_string(waiting->at->line)});
     waiting = warp.get();
   }
   if (waiting && done)
-    fault(*waiting, {CUDA_LAUNCH_FAILED, 0, "divergent barrier: thread " + thread(done->number, 0) + " has exited without coming to it"});
+    fault(*waiting, {CUDA_LAUNCH_FAILED, 0,
+                     "divergent barrier: thread " + thread(done->number, 0) +
+                         " has exited without coming to it"});
   return waiting;
 }
 
@@ -171,10 +210,14 @@ void Launch::release() {
   if (in.variant == kBarrierPlain) return;
   uint32_t count = 0;
   for (auto& warp : warps_)
-    count += __builtin_popcount((warp->predicate(in.a[0]) ^ static_cast<uint32_t>(in.offset)) & warp->all);
+    count += __builtin_popcount((warp->predicate(in.a[0]) ^ static_cast<uint32_t>(in.offset)) &
+                                warp->all);
   for (auto& warp : warps_) {
-    if (in.variant == kBarrierCount) std::fill_n(warp->lanes<uint32_t>(in.d[0]), kLanes, count);
-    else warp->predicate(in.d[0]) = (in.variant == kBarrierOr ? count > 0 : count == product(block)) ? kAll : 0;
+    if (in.variant == kBarrierCount)
+      std::fill_n(warp->lanes<uint32_t>(in.d[0]), kLanes, count);
+    else
+      warp->predicate(in.d[0]) =
+          (in.variant == kBarrierOr ? count > 0 : count == product(block)) ? kAll : 0;
   }
 }
 
@@ -192,11 +235,14 @@ void Launch::begin(Level level) {
   if (level <= kPhase) segments_.clear();
 }
 
-std::string Launch::thread(uint32_t warp, uint32_t lane) const { return triple(place(warp * kLanes + lane, block)); }
+std::string Launch::thread(uint32_t warp, uint32_t lane) const {
+  return triple(place(warp * kLanes + lane, block));
+}
 
 std::string Launch::whoMade(uint32_t mark, Relation relation) const {
   auto find = [mark](const std::vector<Began>& began) -> const Began* {
-    auto after = std::upper_bound(began.begin(), began.end(), mark, [](uint32_t m, const Began& b) { return m < b.stamp; });
+    auto after = std::upper_bound(began.begin(), began.end(), mark,
+                                  [](uint32_t m, const Began& b) { return m < b.stamp; });
     return after == began.begin() ? nullptr : &*std::prev(after);
   };
   uint32_t state = mark & kStateMask;
@@ -206,17 +252,20 @@ std::string Launch::whoMade(uint32_t mark, Relation relation) const {
   }
   const Began* s = find(segments_);
   if (!s || state >= kManyWarps) return "several threads of the block since the last barrier";
-  if (state >= kManyLanes) return "several threads of warp " + std::to_string(s->what) + " since the last barrier";
-  return "thread " + thread(static_cast<uint32_t>(s->what), state % kLanes) + " since the last barrier";
+  if (state >= kManyLanes)
+    return "several threads of warp " + std::to_string(s->what) + " since the last barrier";
+  return "thread " + thread(static_cast<uint32_t>(s->what), state % kLanes) +
+         " since the last barrier";
 }
 
 void Launch::fault(const Warp& warp, const LaneFault& f) const {
-  throw Fault(f.code, "kernel " + program.name + " (" + program.file + ":" + std::to_string(warp.at->line) + ", block " +
-                          triple(current_) + ", thread " + thread(warp.number, f.lane) + "): " + f.what);
+  throw Fault(f.code, "kernel " + program.name + " (" + program.file + ":" +
+                          std::to_string(warp.at->line) + ", block " + triple(current_) +
+                          ", thread " + thread(warp.number, f.lane) + "): " + f.what);
 }
 
-void execute(const Kernel& kernel, Dim grid, Dim block, uint32_t dynamicShared, const uint8_t* params, DeviceMemory& memory,
-             uint64_t seed) {
+void execute(const Kernel& kernel, Dim grid, Dim block, uint32_t dynamicShared,
+             const uint8_t* params, DeviceMemory& memory, uint64_t seed) {
   check(kernel.program(), grid, block, dynamicShared);
   Launch(kernel.program(), grid, block, dynamicShared, params, memory.space(), seed).run();
 }

@@ -8,34 +8,48 @@ namespace {
 
 struct Add {
   template <class T>
-  T operator()(T a, T b) const { return canonical(a + b); }
+  T operator()(T a, T b) const {
+    return canonical(a + b);
+  }
 };
 struct Sub {
   template <class T>
-  T operator()(T a, T b) const { return canonical(a - b); }
+  T operator()(T a, T b) const {
+    return canonical(a - b);
+  }
 };
 struct Mul {
   template <class T>
-  T operator()(T a, T b) const { return canonical(a * b); }
+  T operator()(T a, T b) const {
+    return canonical(a * b);
+  }
 };
 struct Fma {
   float operator()(float a, float b, float c) const { return canonical(__builtin_fmaf(a, b, c)); }
-  double operator()(double a, double b, double c) const { return canonical(__builtin_fma(a, b, c)); }
+  double operator()(double a, double b, double c) const {
+    return canonical(__builtin_fma(a, b, c));
+  }
 };
 struct Div {
   template <class T>
-  T operator()(T a, T b) const { return canonical(a / b); }
+  T operator()(T a, T b) const {
+    return canonical(a / b);
+  }
 };
 struct Rcp {
   template <class T>
-  T operator()(T a) const { return canonical(T(1) / a); }
+  T operator()(T a) const {
+    return canonical(T(1) / a);
+  }
 };
 struct Sqrt {
   float operator()(float a) const { return canonical(__builtin_sqrtf(a)); }
   double operator()(double a) const { return canonical(__builtin_sqrt(a)); }
 };
 struct Rsqrt {
-  float operator()(float a) const { return canonical(static_cast<float>(1.0 / __builtin_sqrt(double(a)))); }
+  float operator()(float a) const {
+    return canonical(static_cast<float>(1.0 / __builtin_sqrt(double(a))));
+  }
   double operator()(double a) const { return 1.0 / __builtin_sqrt(a); }
 };
 // Hardware errs by an ulp or two in these; here they are rounded correctly or nearly so.
@@ -72,7 +86,9 @@ struct Max {
 /** min.NaN and max.NaN: a NaN if either is. */
 template <class F>
 struct OrNan {
-  float operator()(float a, float b) const { return a != a || b != b ? asFloat(kNan32) : F()(a, b); }
+  float operator()(float a, float b) const {
+    return a != a || b != b ? asFloat(kNan32) : F()(a, b);
+  }
 };
 struct Abs {
   float operator()(float a) const { return canonical(asFloat(bits(a) & 0x7fffffffu)); }
@@ -83,7 +99,9 @@ struct Neg {
   double operator()(double a) const { return asDouble(bits(a) ^ uint64_t{1} << 63); }
 };
 struct Copysign {  // the sign of the first, the rest of the second
-  float operator()(float a, float b) const { return asFloat((bits(a) & 0x80000000u) | (bits(b) & 0x7fffffffu)); }
+  float operator()(float a, float b) const {
+    return asFloat((bits(a) & 0x80000000u) | (bits(b) & 0x7fffffffu));
+  }
   double operator()(double a, double b) const {
     uint64_t sign = uint64_t{1} << 63;
     return asDouble((bits(a) & sign) | (bits(b) & ~sign));
@@ -93,7 +111,9 @@ struct Copysign {  // the sign of the first, the rest of the second
 template <class F>
 struct Ftz {
   template <class... A>
-  float operator()(A... a) const { return flushed(F()(flushed(a)...)); }
+  float operator()(A... a) const {
+    return flushed(F()(flushed(a)...));
+  }
 };
 template <class F>
 struct Saturated {

@@ -1,5 +1,6 @@
-// Where the lanes that a branch takes apart meet again: at its immediate post-dominator, which every way from the
-// branch comes to. A way that ends at once does not count where there is another: its lanes meet nobody.
+// Where the lanes that a branch takes apart meet again: at its immediate post-dominator, which
+// every way from the branch comes to. A way that ends at once does not count where there is
+// another: its lanes meet nobody.
 #include <algorithm>
 
 #include "interpreter_assembler.h"
@@ -20,7 +21,8 @@ namespace {
 
 class Flows {
  public:
-  explicit Flows(const Program& program) : program_(program), end_(static_cast<uint32_t>(program.code.size())) {
+  explicit Flows(const Program& program)
+      : program_(program), end_(static_cast<uint32_t>(program.code.size())) {
     for (uint32_t i = 0; i < end_; i++) successors_.push_back(lasting(successors(program_, i)));
     successors_.emplace_back();
     do number();
@@ -49,7 +51,8 @@ class Flows {
   /** Those that do not lead straight to the end, or all of them. */
   std::vector<uint32_t> lasting(const std::vector<uint32_t>& all) const {
     std::vector<uint32_t> some;
-    std::copy_if(all.begin(), all.end(), std::back_inserter(some), [&](uint32_t s) { return !leaves(s); });
+    std::copy_if(all.begin(), all.end(), std::back_inserter(some),
+                 [&](uint32_t s) { return !leaves(s); });
     return some.empty() ? all : some;
   }
 
@@ -97,7 +100,8 @@ class Flows {
       for (auto node = postorder_.rbegin() + 1; node != postorder_.rend(); ++node) {
         uint32_t nearest = kNone;
         for (uint32_t s : successors_[*node])
-          if (order_[s] != kNone && next_[s] != kNone) nearest = nearest == kNone ? s : common(s, nearest);
+          if (order_[s] != kNone && next_[s] != kNone)
+            nearest = nearest == kNone ? s : common(s, nearest);
         if (next_[*node] != nearest) next_[*node] = nearest, changed = true;
       }
     }

@@ -1,4 +1,5 @@
-// Single instructions, with results worked out by hand from the PTX manual, and instructions that are refused.
+// Single instructions, with results worked out by hand from the PTX manual, and instructions that
+// are refused.
 #include <cmath>
 #include <limits>
 
@@ -20,14 +21,18 @@ DeviceMemory& memory() {
 const char* const kHead = ".version 7.8\n.target sm_80\n.address_size 64\n";
 
 std::unique_ptr<Module> load(const std::string& body) {
-  return Module::load(std::string(kHead) + ".visible .entry k(.param .u64 from, .param .u64 to) {\n" + body + "\n}\n", "test.ptx", memory());
+  return Module::load(std::string(kHead) +
+                          ".visible .entry k(.param .u64 from, .param .u64 to) {\n" + body +
+                          "\n}\n",
+                      "test.ptx", memory());
 }
 
 struct Result {
   uint64_t d, r, h, p;
 };
 
-/** Registers a, b, c hold the values as %d2…, %r2… and %h2…; the instruction writes %d7, %r7, %h7 or %p1. */
+/** Registers a, b, c hold the values as %d2…, %r2… and %h2…; the instruction writes %d7, %r7, %h7
+ * or %p1. */
 Result run(const std::string& instruction, uint64_t a, uint64_t b = 0, uint64_t c = 0) {
   auto module = load(R"(
     .reg .pred %p<4>; .reg .b16 %h<8>; .reg .b32 %r<10>; .reg .b64 %d<12>;
@@ -36,9 +41,11 @@ Result run(const std::string& instruction, uint64_t a, uint64_t b = 0, uint64_t 
     cvt.u32.u64 %r2, %d2; cvt.u32.u64 %r3, %d3; cvt.u32.u64 %r4, %d4;
     cvt.u16.u64 %h2, %d2; cvt.u16.u64 %h3, %d3; cvt.u16.u64 %h4, %d4;
     mov.u64 %d7, 0; mov.u32 %r7, 0; mov.u16 %h7, 0; mov.pred %p1, 0;
-    )" + instruction + R"(
+    )" + instruction +
+                     R"(
     cvt.u64.u32 %d8, %r7; cvt.u64.u16 %d9, %h7; selp.u64 %d10, 1, 0, %p1;
-    st.global.u64 [%d1], %d7; st.global.u64 [%d1+8], %d8; st.global.u64 [%d1+16], %d9; st.global.u64 [%d1+24], %d10;
+    st.global.u64 [%d1], %d7; st.global.u64 [%d1+8], %d8;
+    st.global.u64 [%d1+16], %d9; st.global.u64 [%d1+24], %d10;
     ret;)");
   Array<uint64_t> from(memory(), std::vector<uint64_t>{a, b, c}), to(memory(), 4);
   launch(memory(), *module, "k", {1, 1, 1}, {1, 1, 1}, 0, 1, from, to);
@@ -49,9 +56,15 @@ Result run(const std::string& instruction, uint64_t a, uint64_t b = 0, uint64_t 
 uint32_t f32(const std::string& instruction, float a, float b = 0, float c = 0) {
   return static_cast<uint32_t>(run(instruction + ";", bits(a), bits(b), bits(c)).r);
 }
-uint64_t r32(const std::string& instruction, uint64_t a, uint64_t b = 0, uint64_t c = 0) { return run(instruction + ";", a, b, c).r; }
-uint64_t r64(const std::string& instruction, uint64_t a, uint64_t b = 0, uint64_t c = 0) { return run(instruction + ";", a, b, c).d; }
-bool pred(const std::string& instruction, uint64_t a, uint64_t b = 0) { return run(instruction + ";", a, b).p; }
+uint64_t r32(const std::string& instruction, uint64_t a, uint64_t b = 0, uint64_t c = 0) {
+  return run(instruction + ";", a, b, c).r;
+}
+uint64_t r64(const std::string& instruction, uint64_t a, uint64_t b = 0, uint64_t c = 0) {
+  return run(instruction + ";", a, b, c).d;
+}
+bool pred(const std::string& instruction, uint64_t a, uint64_t b = 0) {
+  return run(instruction + ";", a, b).p;
+}
 
 const float kNan = std::nanf(""), kInf = INFINITY;
 const uint64_t kMinusOne = ~uint64_t{0};
@@ -74,7 +87,8 @@ TEST(one_rounding_of_a_fused_product) {
   float a = 1 + 0x1p-12f;
   CHECK_EQUAL(f32("fma.rn.f32 %r7, %r2, %r3, %r4", a, a, -1 - 0x1p-11f), bits(0x1p-24f));
   double b = 1 + 0x1p-27;
-  CHECK_EQUAL(r64("fma.rn.f64 %d7, %d2, %d3, %d4", bits(b), bits(b), bits(-1 - 0x1p-26)), bits(0x1p-54));
+  CHECK_EQUAL(r64("fma.rn.f64 %d7, %d2, %d3, %d4", bits(b), bits(b), bits(-1 - 0x1p-26)),
+              bits(0x1p-54));
   CHECK_EQUAL(f32("mul.f32 %r7, %r2, %r3; add.f32 %r7, %r7, %r4", a, a, -1 - 0x1p-11f), bits(0.0f));
 }
 
@@ -114,7 +128,8 @@ TEST(comparisons_with_nan) {
 TEST(predicates_combined) {
   CHECK(run("setp.eq.u32 %p2, %r2, 1; setp.eq.and.u32 %p1|%p3, %r3, 2, %p2;", 1, 2).p);
   CHECK(!run("setp.eq.u32 %p2, %r2, 1; setp.eq.and.u32 %p1|%p3, %r3, 2, !%p2;", 1, 2).p);
-  CHECK(run("setp.eq.u32 %p2, %r2, 1; setp.eq.and.u32 %p3|%p1, %r3, 2, %p2;", 1, 3).p);  // q = !c and p
+  CHECK(run("setp.eq.u32 %p2, %r2, 1; setp.eq.and.u32 %p3|%p1, %r3, 2, %p2;", 1, 3)
+            .p);  // q = !c and p
   CHECK(run("setp.eq.u32 %p2, %r2, 1; setp.eq.u32 %p3, %r3, 1; xor.pred %p1, %p2, %p3;", 1, 2).p);
   CHECK_EQUAL(run("setp.eq.u32 %p2, %r2, 1; @!%p2 mov.u32 %r7, 5; @%p2 mov.u32 %r7, 6;", 1).r, 6u);
   CHECK(run("setp.eq.u32 %p2, %r2, 1; not.pred %p1, %p2;", 2).p);
@@ -148,7 +163,8 @@ TEST(bits_and_bytes) {
   CHECK_EQUAL(r32("bfind.s32 %r7, %r2", kMinusOne), 0xffffffffu);
   CHECK_EQUAL(r32("bfind.shiftamt.u32 %r7, %r2", 0x10), 27u);
   CHECK_EQUAL(r32("brev.b32 %r7, %r2", 1), 0x80000000u);
-  CHECK_EQUAL(r32("lop3.b32 %r7, %r2, %r3, %r4, 0xe8", 0xf0f0, 0xff00, 0xcccc), 0xfcc0u);  // majority
+  CHECK_EQUAL(r32("lop3.b32 %r7, %r2, %r3, %r4, 0xe8", 0xf0f0, 0xff00, 0xcccc),
+              0xfcc0u);  // majority
   CHECK_EQUAL(run("mov.b64 {%r7, %r8}, %d2;", 0x1111111122222222).r, 0x22222222u);
   CHECK_EQUAL(r64("mov.b64 %d7, {%r2, %r3}", 1, 2), 0x200000001u);
   CHECK_EQUAL(r32("mov.b32 %r7, {%h2, %h3}", 1, 2), 0x20001u);
@@ -182,7 +198,9 @@ TEST(conversions_between_integers) {
 }
 
 TEST(conversions_to_integers) {
-  auto convert = [](const char* op, float x) { return r32(std::string(op) + " %r7, %r2", bits(x)); };
+  auto convert = [](const char* op, float x) {
+    return r32(std::string(op) + " %r7, %r2", bits(x));
+  };
   CHECK_EQUAL(convert("cvt.rni.s32.f32", 2.5f), 2u);
   CHECK_EQUAL(convert("cvt.rni.s32.f32", 3.5f), 4u);
   CHECK_EQUAL(convert("cvt.rzi.s32.f32", -2.7f), uint32_t(-2));
@@ -210,7 +228,9 @@ TEST(conversions_from_integers_and_float64) {
 }
 
 TEST(half_precision) {
-  auto half = [](const char* op, float x) { return run(std::string(op) + " %h7, %r2;", bits(x)).h; };
+  auto half = [](const char* op, float x) {
+    return run(std::string(op) + " %h7, %r2;", bits(x)).h;
+  };
   CHECK_EQUAL(half("cvt.rn.f16.f32", 65519), 0x7bffu);
   CHECK_EQUAL(half("cvt.rn.f16.f32", 65520), 0x7c00u);
   CHECK_EQUAL(half("cvt.rz.f16.f32", 65520), 0x7bffu);
@@ -224,7 +244,8 @@ TEST(half_precision) {
   CHECK_EQUAL(half("cvt.rn.bf16.f32", 1 + 0x1.8p-7f), 0x3f82u);
   CHECK_EQUAL(half("cvt.rn.bf16.f32", std::numeric_limits<float>::max()), 0x7f80u);
   CHECK_EQUAL(half("cvt.rz.bf16.f32", std::numeric_limits<float>::max()), 0x7f7fu);
-  CHECK_EQUAL(run("cvt.rn.f16.f64 %h7, %d2;", bits(1 + 0x1p-11 + 0x1p-40)).h, 0x3c01u);  // not by way of float32
+  CHECK_EQUAL(run("cvt.rn.f16.f64 %h7, %d2;", bits(1 + 0x1p-11 + 0x1p-40)).h,
+              0x3c01u);  // not by way of float32
   CHECK_EQUAL(r32("cvt.rn.bf16x2.f32 %r7, %r2, %r3", bits(1.0f), bits(2.0f)), 0x3f804000u);
   CHECK_EQUAL(r32("cvt.rn.f16x2.f32 %r7, %r2, %r3", bits(1.0f), bits(2.0f)), 0x3c004000u);
   CHECK_EQUAL(r32("cvt.f32.f16 %r7, %h2", 0x8001), bits(-0x1p-24f));
@@ -246,24 +267,32 @@ TEST(half_precision_like_the_compilers) {
 
 TEST(a_register_that_was_never_written) {
   auto reads = [](const std::string& body) {
-    auto module = load(".reg .pred %p<3>; .reg .b32 %r<9>; .reg .b64 %d<4>;\nld.param.u64 %d1, [to];\n" + body + "\nret;");
+    auto module =
+        load(".reg .pred %p<3>; .reg .b32 %r<9>; .reg .b64 %d<4>;\nld.param.u64 %d1, [to];\n" +
+             body + "\nret;");
     Array<uint64_t> from(memory(), 1), to(memory(), 1);
     launch(memory(), *module, "k", {1, 1, 1}, {32, 1, 1}, 0, 1, from, to);
   };
-  CHECK_FAULT(CUDA_LAUNCH_FAILED, (Words{"kernel k (test.ptx:7, block (0,0,0), thread (0,0,0)): read of register %r1, which was never written"}),
+  CHECK_FAULT(CUDA_LAUNCH_FAILED,
+              (Words{"kernel k (test.ptx:7, block (0,0,0), thread (0,0,0)): read of register %r1, "
+                     "which was never written"}),
               reads("add.u32 %r2, %r1, 1;"));
   CHECK_FAULT(CUDA_LAUNCH_FAILED, (Words{"thread (5,0,0)", "%r1"}),
-              reads("mov.u32 %r3, %tid.x;\nsetp.ne.u32 %p1, %r3, 5;\n@%p1 mov.u32 %r1, 1;\nadd.u32 %r2, %r1, 1;"));
+              reads("mov.u32 %r3, %tid.x;\nsetp.ne.u32 %p1, %r3, 5;\n@%p1 mov.u32 %r1, 1;\nadd.u32 "
+                    "%r2, %r1, 1;"));
   CHECK_FAULT(CUDA_LAUNCH_FAILED, (Words{"%p2"}), reads("@%p2 mov.u32 %r1, 1;"));
-  CHECK_FAULT(CUDA_LAUNCH_FAILED, (Words{"%r2"}), reads("mov.u32 %r2, %r1;\nst.global.u32 [%d1], %r2;"));
+  CHECK_FAULT(CUDA_LAUNCH_FAILED, (Words{"%r2"}),
+              reads("mov.u32 %r2, %r1;\nst.global.u32 [%d1], %r2;"));
   reads("mov.u32 %r2, %r1;");  // a copy, which compilers make of what they do not care about
 }
 
 TEST(what_is_not_known_is_refused) {
   auto refuses = [](const std::string& body, const std::string& why) {
-    CHECK_FAULT(CUDA_INVALID_PTX, (Words{"test.ptx:", why}), load(".reg .pred %p<3>;\n.reg .b32 %r<9>;\n.reg .b64 %d<4>;\n" + body));
+    CHECK_FAULT(CUDA_INVALID_PTX, (Words{"test.ptx:", why}),
+                load(".reg .pred %p<3>;\n.reg .b32 %r<9>;\n.reg .b64 %d<4>;\n" + body));
   };
-  refuses("frobnicate.u32 %r1, %r2;", "test.ptx:8: kernel k: instruction not supported: frobnicate.u32 %r1, %r2");
+  refuses("frobnicate.u32 %r1, %r2;",
+          "test.ptx:8: kernel k: instruction not supported: frobnicate.u32 %r1, %r2");
   refuses("add.rz.f32 %r1, %r2, %r3;", "add.rz.f32 %r1, %r2, %r3 (.rz)");
   refuses("mul.u32 %r1, %r2, %r3;", "expected: .lo, .hi or .wide");
   refuses("add.u32 %r1, %r2;", "expected: 3 operands");

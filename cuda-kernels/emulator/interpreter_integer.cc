@@ -15,44 +15,60 @@ constexpr int kBits = sizeof(T) * 8;
 
 struct Add {
   template <class T>
-  T operator()(T a, T b) const { return static_cast<T>(Unsigned<T>(a) + Unsigned<T>(b)); }
+  T operator()(T a, T b) const {
+    return static_cast<T>(Unsigned<T>(a) + Unsigned<T>(b));
+  }
 };
 struct Sub {
   template <class T>
-  T operator()(T a, T b) const { return static_cast<T>(Unsigned<T>(a) - Unsigned<T>(b)); }
+  T operator()(T a, T b) const {
+    return static_cast<T>(Unsigned<T>(a) - Unsigned<T>(b));
+  }
 };
 struct Mul {
   template <class T>
-  T operator()(T a, T b) const { return static_cast<T>(uint64_t(a) * uint64_t(b)); }
+  T operator()(T a, T b) const {
+    return static_cast<T>(uint64_t(a) * uint64_t(b));
+  }
 };
 struct Mad {
   template <class T>
-  T operator()(T a, T b, T c) const { return static_cast<T>(uint64_t(a) * uint64_t(b) + uint64_t(c)); }
+  T operator()(T a, T b, T c) const {
+    return static_cast<T>(uint64_t(a) * uint64_t(b) + uint64_t(c));
+  }
 };
 struct MulHigh {
   template <class T>
   T operator()(T a, T b) const {
-    using Wide = std::conditional_t<sizeof(T) == 8, std::conditional_t<std::is_signed_v<T>, __int128, unsigned __int128>,
-                                    std::conditional_t<std::is_signed_v<T>, int64_t, uint64_t>>;
+    using Wide =
+        std::conditional_t<sizeof(T) == 8,
+                           std::conditional_t<std::is_signed_v<T>, __int128, unsigned __int128>,
+                           std::conditional_t<std::is_signed_v<T>, int64_t, uint64_t>>;
     return static_cast<T>(Wide(a) * Wide(b) >> kBits<T>);
   }
 };
 struct MadHigh {
   template <class T>
-  T operator()(T a, T b, T c) const { return Add()(MulHigh()(a, b), c); }
+  T operator()(T a, T b, T c) const {
+    return Add()(MulHigh()(a, b), c);
+  }
 };
 template <class W>
 struct MulWide {
   template <class T>
-  W operator()(T a, T b) const { return static_cast<W>(W(a) * W(b)); }
+  W operator()(T a, T b) const {
+    return static_cast<W>(W(a) * W(b));
+  }
 };
 template <class W>
 struct MadWide {
   template <class T>
-  W operator()(T a, T b, W c) const { return Add()(MulWide<W>()(a, b), c); }
+  W operator()(T a, T b, W c) const {
+    return Add()(MulWide<W>()(a, b), c);
+  }
 };
-// A division by zero gives all ones, and its remainder the dividend, as on NVIDIA's devices; a lane that does not
-// take part must not trap either.
+// A division by zero gives all ones, and its remainder the dividend, as on NVIDIA's devices; a lane
+// that does not take part must not trap either.
 struct Div {
   template <class T>
   T operator()(T a, T b) const {
@@ -71,23 +87,33 @@ struct Rem {
 };
 struct Min {
   template <class T>
-  T operator()(T a, T b) const { return b < a ? b : a; }
+  T operator()(T a, T b) const {
+    return b < a ? b : a;
+  }
 };
 struct Max {
   template <class T>
-  T operator()(T a, T b) const { return a < b ? b : a; }
+  T operator()(T a, T b) const {
+    return a < b ? b : a;
+  }
 };
 struct Abs {
   template <class T>
-  T operator()(T a) const { return a < 0 ? Sub()(T(0), a) : a; }
+  T operator()(T a) const {
+    return a < 0 ? Sub()(T(0), a) : a;
+  }
 };
 struct Neg {
   template <class T>
-  T operator()(T a) const { return Sub()(T(0), a); }
+  T operator()(T a) const {
+    return Sub()(T(0), a);
+  }
 };
 struct Sad {
   template <class T>
-  T operator()(T a, T b, T c) const { return Add()(c, a < b ? Sub()(b, a) : Sub()(a, b)); }
+  T operator()(T a, T b, T c) const {
+    return Add()(c, a < b ? Sub()(b, a) : Sub()(a, b));
+  }
 };
 
 /** The handler for a type by its name; null if it is no integer of 16 bits or more. */
@@ -112,18 +138,25 @@ void plain(Decoding& d) {
 
 template <template <class> class F, class N, class W, int Count>
 constexpr Handler wide() {
-  if constexpr (Count == 2) return lanewise<F<W>, W, N, N>;
-  else return lanewise<F<W>, W, N, N, W>;
+  if constexpr (Count == 2)
+    return lanewise<F<W>, W, N, N>;
+  else
+    return lanewise<F<W>, W, N, N, W>;
 }
 
 template <template <class> class F, int Count>
 void wideDecoder(Decoding& d) {
   ptx::Type t = d.type();
-  if (t.name == "u16") d.in.run = wide<F, uint16_t, uint32_t, Count>();
-  else if (t.name == "s16") d.in.run = wide<F, int16_t, int32_t, Count>();
-  else if (t.name == "u32") d.in.run = wide<F, uint32_t, uint64_t, Count>();
-  else if (t.name == "s32") d.in.run = wide<F, int32_t, int64_t, Count>();
-  else d.unknown();
+  if (t.name == "u16")
+    d.in.run = wide<F, uint16_t, uint32_t, Count>();
+  else if (t.name == "s16")
+    d.in.run = wide<F, int16_t, int32_t, Count>();
+  else if (t.name == "u32")
+    d.in.run = wide<F, uint32_t, uint64_t, Count>();
+  else if (t.name == "s32")
+    d.in.run = wide<F, int32_t, int64_t, Count>();
+  else
+    d.unknown();
   d.finish(Count + 1);
   d.write(0, 2 * t.bytes);
   d.read(1, t.bytes);
@@ -143,9 +176,10 @@ void mulOrMad(Decoding& d) {
 
 const Decoders& integerDecoders() {
   static const Decoders table = {
-      {"add", plain<Add, 2>}, {"sub", plain<Sub, 2>}, {"mul", mulOrMad},      {"mad", mulOrMad},
-      {"div", plain<Div, 2>}, {"rem", plain<Rem, 2>}, {"min", plain<Min, 2>}, {"max", plain<Max, 2>},
-      {"abs", plain<Abs, 1>}, {"neg", plain<Neg, 1>}, {"sad", plain<Sad, 3>},
+      {"add", plain<Add, 2>}, {"sub", plain<Sub, 2>}, {"mul", mulOrMad},
+      {"mad", mulOrMad},      {"div", plain<Div, 2>}, {"rem", plain<Rem, 2>},
+      {"min", plain<Min, 2>}, {"max", plain<Max, 2>}, {"abs", plain<Abs, 1>},
+      {"neg", plain<Neg, 1>}, {"sad", plain<Sad, 3>},
   };
   return table;
 }

@@ -1,4 +1,5 @@
-// Kernels as they are really written, compiled by nvcc: results must be those of plain C++, bit for bit.
+// Kernels as they are really written, compiled by nvcc: results must be those of plain C++, bit for
+// bit.
 #include <cmath>
 #include <random>
 
@@ -16,7 +17,8 @@ DeviceMemory& memory() {
 }
 
 const Module& module() {
-  static auto module = Module::load(fileText("interpreter_kernels/right.ptx"), "right.ptx", memory());
+  static auto module =
+      Module::load(fileText("interpreter_kernels/right.ptx"), "right.ptx", memory());
   return *module;
 }
 
@@ -44,7 +46,8 @@ double sumOfSquares(const std::vector<float>& x) {
   for (int w = 0; w < 8; w++) {
     std::vector<double> lanes(32);
     for (size_t i = 0; i < x.size(); i++)
-      if (i % 256 / 32 == size_t(w)) lanes[i % 32] = std::fma(double(x[i]), double(x[i]), lanes[i % 32]);
+      if (i % 256 / 32 == size_t(w))
+        lanes[i % 32] = std::fma(double(x[i]), double(x[i]), lanes[i % 32]);
     total[w] = warpSum(lanes);
   }
   return warpSum(total);
@@ -66,14 +69,16 @@ TEST(a_transpose_in_tiles) {
   for (auto [rows, cols] : {std::pair{1, 1}, {32, 32}, {33, 65}, {70, 31}}) {
     std::vector<float> x = gaussian(size_t(rows) * cols, 2);
     Array<float> X(memory(), x), Y(memory(), x.size());
-    launch("transpose", {uint32_t(cols + 31) / 32, uint32_t(rows + 31) / 32, 1}, {32, 8, 1}, X, Y, rows, cols);
+    launch("transpose", {uint32_t(cols + 31) / 32, uint32_t(rows + 31) / 32, 1}, {32, 8, 1}, X, Y,
+           rows, cols);
     std::vector<float> y = Y.read();
     for (int i = 0; i < rows; i++)
       for (int j = 0; j < cols; j++) CHECK_EQUAL(y[size_t(j) * rows + i], x[size_t(i) * cols + j]);
   }
 }
 
-// nvcc leaves it to ptxas whether this product is fused into the difference; the interpreter does not fuse.
+// nvcc leaves it to ptxas whether this product is fused into the difference; the interpreter does
+// not fuse.
 TEST(a_cholesky_factor) {
   for (int n : {1, 17, 64}) {
     int64_t ld = n + 3;
@@ -123,13 +128,22 @@ TEST(wire_types) {
     CHECK_EQUAL(bad.read()[0], infinity);
     for (uint32_t i = 0; i < all.size(); i++) {
       bool nan = (i & 0x7fff) > infinity;
-      if (nan) CHECK(x[i] != x[i]);
-      else if (type == 1) CHECK_EQUAL(bits(x[i]), i << 16);
-      else CHECK_EQUAL(double(x[i]), ((i & 0x7c00) == 0x7c00 ? INFINITY : (i & 0x7c00 ? 1024 + (i & 1023) : (i & 1023)) * std::ldexp(1.0, int(std::max(i >> 10 & 31, 1u)) - 25)) * (i & 0x8000 ? -1 : 1));
+      if (nan)
+        CHECK(x[i] != x[i]);
+      else if (type == 1)
+        CHECK_EQUAL(bits(x[i]), i << 16);
+      else
+        CHECK_EQUAL(
+            double(x[i]),
+            ((i & 0x7c00) == 0x7c00 ? INFINITY
+                                    : (i & 0x7c00 ? 1024 + (i & 1023) : (i & 1023)) *
+                                          std::ldexp(1.0, int(std::max(i >> 10 & 31, 1u)) - 25)) *
+                (i & 0x8000 ? -1 : 1));
     }
     launch("send", {3, 1, 1}, {256, 1, 1}, type, to, back, int64_t(all.size()));
     std::vector<uint16_t> b = back.read();
-    for (uint32_t i = 0; i < all.size(); i++) CHECK_EQUAL(b[i], (i & 0x7fff) > infinity ? 0x7fff : i);
+    for (uint32_t i = 0; i < all.size(); i++)
+      CHECK_EQUAL(b[i], (i & 0x7fff) > infinity ? 0x7fff : i);
   }
 }
 
@@ -140,7 +154,8 @@ TEST(a_split_into_halves) {
   launch("splitHalf", {4, 1, 1}, {256, 1, 1}, X, hi, lo, int64_t(x.size()));
   std::vector<uint16_t> h = hi.read(), l = lo.read();
   for (size_t i = 0; i < x.size(); i++)
-    CHECK(std::fabs(fromFloat16(h[i]) + fromFloat16(l[i]) / 2048.0 - x[i]) <= std::fabs(x[i]) * 0x1p-22 + 0x1p-36);
+    CHECK(std::fabs(fromFloat16(h[i]) + fromFloat16(l[i]) / 2048.0 - x[i]) <=
+          std::fabs(x[i]) * 0x1p-22 + 0x1p-36);
 }
 
 TEST(scalars_as_arguments) {
@@ -170,13 +185,27 @@ TEST(divergence) {
       if (s > 100000) break;
     }
     switch (v % 7) {
-      case 0: s ^= 0x5555; break;
-      case 1: s = s * 31 + 7; break;
-      case 2: s -= v; break;
-      case 3: s = -s; break;
-      case 4: s = int(unsigned(s) << (v & 7)); break;
-      case 5: s = s >> 3; break;
-      default: s = __builtin_popcount(unsigned(s)) + (s ? __builtin_clz(unsigned(s)) : 32) + __builtin_ffs(s);
+      case 0:
+        s ^= 0x5555;
+        break;
+      case 1:
+        s = s * 31 + 7;
+        break;
+      case 2:
+        s -= v;
+        break;
+      case 3:
+        s = -s;
+        break;
+      case 4:
+        s = int(unsigned(s) << (v & 7));
+        break;
+      case 5:
+        s = s >> 3;
+        break;
+      default:
+        s = __builtin_popcount(unsigned(s)) + (s ? __builtin_clz(unsigned(s)) : 32) +
+            __builtin_ffs(s);
     }
     CHECK_EQUAL(y[i], s + table[v & 3]);
   }

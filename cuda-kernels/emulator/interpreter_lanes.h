@@ -4,12 +4,14 @@
 
 #include "interpreter_assembler.h"
 
-/** Handlers of instructions that treat every lane alike: loops that the compiler turns into vector instructions. */
+/** Handlers of instructions that treat every lane alike: loops that the compiler turns into vector
+ * instructions. */
 namespace muond {
 
 inline bool in(uint32_t mask, uint32_t lane) { return mask >> lane & 1; }
 
-/** d[i] = f(a[i]…) for the lanes in `mask`. `d` may be one of the sources, but never overlaps one partly. */
+/** d[i] = f(a[i]…) for the lanes in `mask`. `d` may be one of the sources, but never overlaps one
+ * partly. */
 template <class D, class F, class... A>
 inline void eachLane(D* d, uint32_t mask, F f, const A*... a) {
   if (mask == kAll) {
@@ -34,7 +36,9 @@ inline uint32_t whichLanes(F f, const A*... a) {
   return all;
 }
 
-inline void assign(uint32_t& predicate, uint32_t mask, uint32_t value) { predicate = (predicate & ~mask) | (value & mask); }
+inline void assign(uint32_t& predicate, uint32_t mask, uint32_t value) {
+  predicate = (predicate & ~mask) | (value & mask);
+}
 
 template <class F, class D, class... A, size_t... I>
 inline void apply(Warp& w, const Instruction& in, uint32_t mask, std::index_sequence<I...>) {
@@ -50,9 +54,12 @@ void lanewise(Warp& w, const Instruction& in, uint32_t mask) {
 /** F of as many sources as `Count` of type T, to a T. */
 template <class F, class T, int Count>
 constexpr Handler same() {
-  if constexpr (Count == 1) return lanewise<F, T, T>;
-  else if constexpr (Count == 2) return lanewise<F, T, T, T>;
-  else return lanewise<F, T, T, T, T>;
+  if constexpr (Count == 1)
+    return lanewise<F, T, T>;
+  else if constexpr (Count == 2)
+    return lanewise<F, T, T, T>;
+  else
+    return lanewise<F, T, T, T, T>;
 }
 
 /** Reads operands 1… of `bytes` each, writes operand 0. */

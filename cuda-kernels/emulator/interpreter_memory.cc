@@ -1,7 +1,8 @@
 // Loads and stores.
+#include "interpreter_memory.h"
+
 #include "interpreter_access.h"
 #include "interpreter_lanes.h"
-#include "interpreter_memory.h"
 
 namespace muond {
 
@@ -15,42 +16,52 @@ bool isOnePlace(uint32_t mask, const uint64_t* offset) {
 }
 
 template <unsigned N, bool Write>
-void transferLane(Warp& w, const View& view, uint32_t lane, uint64_t offset, uint8_t* staging, Access access) {
+void transferLane(Warp& w, const View& view, uint32_t lane, uint64_t offset, uint8_t* staging,
+                  Access access) {
   Region& r = view.region;
   if (!isQuiet<1, N, Write>(view, lane, offset, access)) {
     checkLane(w, view, lane, offset, N, access);
     if (Write) std::memset(r.valid + offset, Region::kInitialised, N);
   }
-  if (Write) std::memcpy(r.data + offset, staging + lane * N, N);
-  else std::memcpy(staging + lane * N, r.data + offset, N);
+  if (Write)
+    std::memcpy(r.data + offset, staging + lane * N, N);
+  else
+    std::memcpy(staging + lane * N, r.data + offset, N);
 }
 
 /** One value for all lanes of `mask`: two of them stand for many. */
 template <unsigned N>
-void broadcast(Warp& w, const View& view, uint32_t mask, uint64_t offset, uint8_t* staging, Access access) {
+void broadcast(Warp& w, const View& view, uint32_t mask, uint64_t offset, uint8_t* staging,
+               Access access) {
   uint32_t first = __builtin_ctz(mask);
   transferLane<N, false>(w, view, first, offset, staging, access);
-  if (uint32_t others = mask & (mask - 1); others) transferLane<N, false>(w, view, __builtin_ctz(others), offset, staging, access);
+  if (uint32_t others = mask & (mask - 1); others)
+    transferLane<N, false>(w, view, __builtin_ctz(others), offset, staging, access);
   for (uint32_t i = 0; i < kLanes; i++) std::memcpy(staging + i * N, view.region.data + offset, N);
 }
 
 /** What a warp reads or writes in one region: N bytes for each lane, from or to `staging`. */
 template <unsigned N, bool Write>
-void transfer(Warp& w, const View& view, uint32_t mask, const uint64_t* offset, uint8_t* staging, Access access) {
+void transfer(Warp& w, const View& view, uint32_t mask, const uint64_t* offset, uint8_t* staging,
+              Access access) {
   Region& r = view.region;
   if (mask == kAll && isRow<N>(offset) && isQuiet<kLanes, N, Write>(view, 0, offset[0], access)) {
-    if (Write) std::memcpy(r.data + offset[0], staging, kLanes * N);
-    else std::memcpy(staging, r.data + offset[0], kLanes * N);
+    if (Write)
+      std::memcpy(r.data + offset[0], staging, kLanes * N);
+    else
+      std::memcpy(staging, r.data + offset[0], kLanes * N);
     return;
   }
-  if (!Write && isOnePlace(mask, offset)) return broadcast<N>(w, view, mask, offset[__builtin_ctz(mask)], staging, access);
+  if (!Write && isOnePlace(mask, offset))
+    return broadcast<N>(w, view, mask, offset[__builtin_ctz(mask)], staging, access);
   for (uint32_t i = 0; i < kLanes; i++)
     if (in(mask, i)) transferLane<N, Write>(w, view, i, offset[i], staging, access);
 }
 
 /** Global memory: the lanes in one region after the other; mostly there is but one. */
 template <unsigned N, bool Write>
-void global(Warp& w, const Instruction& in, uint32_t mask, const uint64_t* address, uint8_t* staging, Access access) {
+void global(Warp& w, const Instruction& in, uint32_t mask, const uint64_t* address,
+            uint8_t* staging, Access access) {
   while (mask) {
     uint32_t lane = static_cast<uint32_t>(__builtin_ctz(mask));
     View view = globalView(w, in, lane, address[lane], N);
@@ -68,7 +79,9 @@ void local(Warp& w, uint32_t mask, const uint64_t* offset, uint8_t* staging) {
   for (uint32_t i = 0; i < kLanes; i++) {
     if (!in(mask, i)) continue;
     auto fail = [&](int code, const char* what) {
-      throw LaneFault{code, i, what + std::to_string(N) + " bytes at address " + hex(offset[i]) + ", local memory of the thread"};
+      throw LaneFault{code, i,
+                      what + std::to_string(N) + " bytes at address " + hex(offset[i]) +
+                          ", local memory of the thread"};
     };
     if (offset[i] % N) fail(CUDA_MISALIGNED_ADDRESS, "misaligned local access: ");
     uint8_t *data = w.local(i) + offset[i], *valid = data + size;
@@ -78,7 +91,8 @@ void local(Warp& w, uint32_t mask, const uint64_t* offset, uint8_t* staging) {
       std::memcpy(data, staging + i * N, N);
       std::memset(valid, Region::kInitialised, N);
     } else {
-      if (std::memchr(valid, Region::kUninitialised, N)) fail(CUDA_LAUNCH_FAILED, "read of uninitialised local memory: ");
+      if (std::memchr(valid, Region::kUninitialised, N))
+        fail(CUDA_LAUNCH_FAILED, "read of uninitialised local memory: ");
       std::memcpy(staging + i * N, data, N);
     }
   }
@@ -90,10 +104,13 @@ void parameter(Warp& w, uint32_t mask, const uint64_t* offset, uint8_t* staging)
   for (uint32_t i = 0; i < kLanes; i++) {
     if (!in(mask, i)) continue;
     auto fail = [&](int code, const char* what) {
-      throw LaneFault{code, i, what + std::to_string(N) + " bytes at address " + hex(offset[i]) + " of the kernel's " + std::to_string(size) + " bytes of parameters"};
+      throw LaneFault{code, i,
+                      what + std::to_string(N) + " bytes at address " + hex(offset[i]) +
+                          " of the kernel's " + std::to_string(size) + " bytes of parameters"};
     };
     if (offset[i] % N) fail(CUDA_MISALIGNED_ADDRESS, "misaligned read of a parameter: ");
-    if (offset[i] > size || N > size - offset[i]) fail(CUDA_ILLEGAL_ADDRESS, "parameter out of bounds: ");
+    if (offset[i] > size || N > size - offset[i])
+      fail(CUDA_ILLEGAL_ADDRESS, "parameter out of bounds: ");
     std::memcpy(staging + i * N, w.launch.params + offset[i], N);
   }
 }
@@ -111,10 +128,14 @@ template <unsigned N, bool Write>
 void move(Warp& w, const Instruction& in, uint32_t mask, Space space, uint8_t* staging) {
   uint64_t address[kLanes], offset[kLanes];
   effectiveAddresses(w, in, address);
-  Access access = Write ? Access::kWrite : space == Space::kReadOnly ? Access::kReadOnly : Access::kRead;
+  Access access = Write                       ? Access::kWrite
+                  : space == Space::kReadOnly ? Access::kReadOnly
+                                              : Access::kRead;
   switch (space) {
-    case Space::kShared: return transfer<N, Write>(w, sharedView(w), mask, address, staging, access);
-    case Space::kLocal: return local<N, Write>(w, mask, address, staging);
+    case Space::kShared:
+      return transfer<N, Write>(w, sharedView(w), mask, address, staging, access);
+    case Space::kLocal:
+      return local<N, Write>(w, mask, address, staging);
     case Space::kParam:
       if constexpr (!Write) return parameter<N>(w, mask, address, staging);
       return;
@@ -133,7 +154,8 @@ void move(Warp& w, const Instruction& in, uint32_t mask, Space space, uint8_t* s
           mask &= ~m;
         }
       break;
-    default: break;
+    default:
+      break;
   }
   global<N, Write>(w, in, mask, address, staging, access);
 }
@@ -180,23 +202,40 @@ template <bool Load>
 Handler ofTypes(const ptx::Type& t, unsigned width, unsigned count) {
   bool isSigned = t.kind() == 's';
   switch (t.bytes * 16 + width) {
-    case 1 * 16 + 2: return isSigned ? ofVector<Load, uint16_t, int8_t>(count) : ofVector<Load, uint16_t, uint8_t>(count);
-    case 1 * 16 + 4: return isSigned ? ofVector<Load, uint32_t, int8_t>(count) : ofVector<Load, uint32_t, uint8_t>(count);
-    case 1 * 16 + 8: return isSigned ? ofVector<Load, uint64_t, int8_t>(count) : ofVector<Load, uint64_t, uint8_t>(count);
-    case 2 * 16 + 2: return ofVector<Load, uint16_t, uint16_t>(count);
-    case 2 * 16 + 4: return isSigned ? ofVector<Load, uint32_t, int16_t>(count) : ofVector<Load, uint32_t, uint16_t>(count);
-    case 2 * 16 + 8: return isSigned ? ofVector<Load, uint64_t, int16_t>(count) : ofVector<Load, uint64_t, uint16_t>(count);
-    case 4 * 16 + 4: return ofVector<Load, uint32_t, uint32_t>(count);
-    case 4 * 16 + 8: return isSigned ? ofVector<Load, uint64_t, int32_t>(count) : ofVector<Load, uint64_t, uint32_t>(count);
-    case 8 * 16 + 8: return ofVector<Load, uint64_t, uint64_t>(count);
-    default: return nullptr;
+    case 1 * 16 + 2:
+      return isSigned ? ofVector<Load, uint16_t, int8_t>(count)
+                      : ofVector<Load, uint16_t, uint8_t>(count);
+    case 1 * 16 + 4:
+      return isSigned ? ofVector<Load, uint32_t, int8_t>(count)
+                      : ofVector<Load, uint32_t, uint8_t>(count);
+    case 1 * 16 + 8:
+      return isSigned ? ofVector<Load, uint64_t, int8_t>(count)
+                      : ofVector<Load, uint64_t, uint8_t>(count);
+    case 2 * 16 + 2:
+      return ofVector<Load, uint16_t, uint16_t>(count);
+    case 2 * 16 + 4:
+      return isSigned ? ofVector<Load, uint32_t, int16_t>(count)
+                      : ofVector<Load, uint32_t, uint16_t>(count);
+    case 2 * 16 + 8:
+      return isSigned ? ofVector<Load, uint64_t, int16_t>(count)
+                      : ofVector<Load, uint64_t, uint16_t>(count);
+    case 4 * 16 + 4:
+      return ofVector<Load, uint32_t, uint32_t>(count);
+    case 4 * 16 + 8:
+      return isSigned ? ofVector<Load, uint64_t, int32_t>(count)
+                      : ofVector<Load, uint64_t, uint32_t>(count);
+    case 8 * 16 + 8:
+      return ofVector<Load, uint64_t, uint64_t>(count);
+    default:
+      return nullptr;
   }
 }
 
 /** Hints to caches change nothing here. */
 void takeHints(Decoding& d) {
-  for (const char* hint : {"ca", "cg", "cs", "lu", "cv", "wb", "wt", "L1::evict_normal", "L1::evict_first", "L1::evict_last",
-                           "L1::no_allocate", "L2::64B", "L2::128B", "L2::256B"})
+  for (const char* hint :
+       {"ca", "cg", "cs", "lu", "cv", "wb", "wt", "L1::evict_normal", "L1::evict_first",
+        "L1::evict_last", "L1::no_allocate", "L2::64B", "L2::128B", "L2::256B"})
     d.take(hint);
 }
 
@@ -218,7 +257,8 @@ void access(Decoding& d) {
   ptx::Type t = d.type();
   d.finish(2);
   const ptx::Operand& value = d.s.operands[Load ? 0 : 1];
-  std::vector<ptx::Operand> values = value.kind == ptx::Operand::kVector ? value.parts : std::vector<ptx::Operand>{value};
+  std::vector<ptx::Operand> values =
+      value.kind == ptx::Operand::kVector ? value.parts : std::vector<ptx::Operand>{value};
   if (values.size() != count) d.unknown("expected: " + std::to_string(count) + " values");
   unsigned width = t.bytes;
   for (const ptx::Operand& o : values) width = std::max(width, d.widthOf(o, t.bytes));
@@ -242,7 +282,8 @@ void prefetch(Decoding& d) {
 }  // namespace
 
 const Decoders& memoryDecoders() {
-  static const Decoders table = {{"ld", access<true>}, {"ldu", access<true>}, {"st", access<false>}, {"prefetch", prefetch}};
+  static const Decoders table = {
+      {"ld", access<true>}, {"ldu", access<true>}, {"st", access<false>}, {"prefetch", prefetch}};
   return table;
 }
 

@@ -4,7 +4,8 @@
 
 #include "interpreter_access.h"
 
-/** The ways through memory that must be fast; each says only that nothing can be wrong, or leaves it to checkLane. */
+/** The ways through memory that must be fast; each says only that nothing can be wrong, or leaves
+ * it to checkLane. */
 namespace muond {
 
 enum class Space : uint8_t { kGeneric, kGlobal, kReadOnly, kShared, kLocal, kParam };
@@ -51,7 +52,10 @@ inline uint32_t joinedReader(uint32_t mark, const Clock& c, uint32_t lane) {
   bool otherBlock = (mark >= c.launch) & ((state >= kManyBlocks) | (mark < c.block));
   bool otherWarp = (mark >= c.phase) & ((state >= kManyWarps) | (mark < c.segment));
   bool otherLane = (mark >= c.now) & (state != lane);
-  return c.now | (otherBlock ? kManyBlocks : otherWarp ? kManyWarps : otherLane ? kManyLanes : lane);
+  return c.now | (otherBlock  ? kManyBlocks
+                  : otherWarp ? kManyWarps
+                  : otherLane ? kManyLanes
+                              : lane);
 }
 
 /** What tracks the bytes of an access. */
@@ -60,7 +64,8 @@ struct Tracked {
   bool fine = false;
 };
 
-/** None where small things are accessed in a page that is not tracked byte by byte yet, or a row is in two pages. */
+/** None where small things are accessed in a page that is not tracked byte by byte yet, or a row is
+ * in two pages. */
 template <unsigned Bytes, bool Small>
 inline Tracked tracked(const View& view, uint64_t offset) {
   const Region& r = view.region;
@@ -70,7 +75,8 @@ inline Tracked tracked(const View& view, uint64_t offset) {
   return {fine ? r.fineTracks() + offset : r.tracks + offset / 4, fine};
 }
 
-/** Notes accesses of consecutive lanes to `Each` tracks apiece; false, without a change, where that needs a closer look. */
+/** Notes accesses of consecutive lanes to `Each` tracks apiece; false, without a change, where that
+ * needs a closer look. */
 template <unsigned Lanes, unsigned Each, bool Write>
 inline bool note(Track* t, const Clock& clock, uint32_t firstLane, Access access) {
   uint32_t loud = 0, first = clock.now | firstLane;
@@ -83,13 +89,16 @@ inline bool note(Track* t, const Clock& clock, uint32_t firstLane, Access access
   if (loud) return false;
   for (uint32_t k = 0; k < Lanes * Each; k++) {
     uint32_t lane = firstLane + k / Each;
-    if (Write) t[k].writer = clock.now | lane;
-    else t[k].reader = joinedReader(t[k].reader, clock, lane);
+    if (Write)
+      t[k].writer = clock.now | lane;
+    else
+      t[k].reader = joinedReader(t[k].reader, clock, lane);
   }
   return true;
 }
 
-/** Accesses of consecutive lanes to N bytes each, one after the other; false leaves everything as it was. */
+/** Accesses of consecutive lanes to N bytes each, one after the other; false leaves everything as
+ * it was. */
 template <unsigned Lanes, unsigned N, bool Write>
 inline bool isQuiet(const View& view, uint32_t firstLane, uint64_t offset, Access access) {
   constexpr unsigned kBytes = Lanes * N;
@@ -99,8 +108,9 @@ inline bool isQuiet(const View& view, uint32_t firstLane, uint64_t offset, Acces
   if (Write ? !noGap<kBytes>(valid) : !allInitialised<kBytes>(valid)) return false;
   Tracked t = tracked<kBytes, (N < 4)>(view, offset);
   if (!t.first) return false;
-  bool noted = t.fine ? note<Lanes, N, Write>(t.first, view.clock, firstLane, access)
-                      : note<Lanes, (N < 4 ? 1 : N / 4), Write>(t.first, view.clock, firstLane, access);
+  bool noted =
+      t.fine ? note<Lanes, N, Write>(t.first, view.clock, firstLane, access)
+             : note<Lanes, (N < 4 ? 1 : N / 4), Write>(t.first, view.clock, firstLane, access);
   if (noted && Write) std::memset(valid, Region::kInitialised, kBytes);
   return noted;
 }

@@ -43,8 +43,8 @@ inline float flushed(float x) {
 }
 
 /**
- * The 16 high bits of a rounded float32: right shift of the significand by `shift` bits, to nearest even.
- * `magnitude` has no sign.
+ * The 16 high bits of a rounded float32: right shift of the significand by `shift` bits, to nearest
+ * even. `magnitude` has no sign.
  */
 inline uint32_t shiftedToNearestEven(uint32_t magnitude, uint32_t shift) {
   uint32_t half = (1u << shift) >> 1, odd = magnitude >> shift & 1;
@@ -68,7 +68,8 @@ inline float fromBfloat16(uint16_t h) { return canonical(asFloat(static_cast<uin
 /** To float16, to nearest even; a NaN becomes 0x7fff. */
 inline uint16_t toFloat16(float x) {
   uint32_t b = bits(x), magnitude = b & 0x7fffffffu, sign = b >> 16 & 0x8000u;
-  // Normal: the exponent's bias goes from 127 to 15; a carry of the rounding goes into the exponent, up to infinity.
+  // Normal: the exponent's bias goes from 127 to 15; a carry of the rounding goes into the
+  // exponent, up to infinity.
   uint32_t normal = shiftedToNearestEven(magnitude - (112u << 23), 13);
   // Subnormal: float32's adder rounds at the last place of 2^-24 when 0.5 is added.
   uint32_t subnormal = bits(asFloat(magnitude) + 0.5f) - 0x3f000000u;
@@ -82,7 +83,8 @@ inline uint16_t toFloat16TowardsZero(float x) {
   if (magnitude > 0x7f800000u) return kNan16;
   if (magnitude == 0x7f800000u) return static_cast<uint16_t>(sign | 0x7c00u);
   if (magnitude >= 0x47800000u) return static_cast<uint16_t>(sign | 0x7bffu);
-  if (magnitude >= 0x38800000u) return static_cast<uint16_t>(sign | (magnitude - (112u << 23)) >> 13);
+  if (magnitude >= 0x38800000u)
+    return static_cast<uint16_t>(sign | (magnitude - (112u << 23)) >> 13);
   return static_cast<uint16_t>(sign | static_cast<uint32_t>(asFloat(magnitude) * 16777216.0f));
 }
 
@@ -90,7 +92,9 @@ inline float fromFloat16(uint16_t h) {
   uint32_t magnitude = h & 0x7fffu, sign = (h & 0x8000u) << 16;
   float subnormal = static_cast<float>(static_cast<int32_t>(magnitude)) * 0x1p-24f;
   uint32_t normal = (magnitude << 13) + (112u << 23);
-  uint32_t b = magnitude < 0x400u ? bits(subnormal) : magnitude < 0x7c00u ? normal : normal + (112u << 23);
+  uint32_t b = magnitude < 0x400u    ? bits(subnormal)
+               : magnitude < 0x7c00u ? normal
+                                     : normal + (112u << 23);
   return magnitude > 0x7c00u ? asFloat(kNan32) : asFloat(b | sign);
 }
 

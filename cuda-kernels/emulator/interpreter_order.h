@@ -13,8 +13,8 @@ inline uint64_t draw(uint64_t& state) {
 }
 
 /**
- * A permutation of 0 … count − 1 that needs no memory, since grids may have 2³¹ blocks: a Feistel network on as
- * many bits as are needed, applied again while it leads beyond the end.
+ * A permutation of 0 … count − 1 that needs no memory, since grids may have 2³¹ blocks: a Feistel
+ * network on as many bits as are needed, applied again while it leads beyond the end.
  */
 class Permutation {
  public:

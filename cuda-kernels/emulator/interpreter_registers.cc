@@ -1,5 +1,5 @@
-// PTX has as many registers as it likes; those that are never alive together share a place, so that a warp's registers
-// stay in the cache.
+// PTX has as many registers as it likes; those that are never alive together share a place, so that
+// a warp's registers stay in the cache.
 #include <algorithm>
 
 #include "interpreter_assembler.h"
@@ -13,7 +13,9 @@ using Bits = std::vector<uint64_t>;
 class Liveness {
  public:
   explicit Liveness(const Program& program)
-      : program_(program), words_(program.registerNames.size() / 64 + 1), before_(program.code.size() + 1, Bits(words_)) {
+      : program_(program),
+        words_(program.registerNames.size() / 64 + 1),
+        before_(program.code.size() + 1, Bits(words_)) {
     for (bool changed = true; changed;) {
       changed = false;
       for (uint32_t i = static_cast<uint32_t>(program.code.size()); i-- > 0;) changed |= update(i);
@@ -30,7 +32,8 @@ class Liveness {
     for (uint32_t s : successors(program_, i))
       for (size_t w = 0; w < words_; w++) live[w] |= before_[s][w];
     // What is written only where a predicate holds may keep its old value.
-    for (unsigned k = 0; in.guard.id == 0 && k < in.writes; k++) live[in.d[k].id / 64] &= ~(uint64_t{1} << in.d[k].id % 64);
+    for (unsigned k = 0; in.guard.id == 0 && k < in.writes; k++)
+      live[in.d[k].id / 64] &= ~(uint64_t{1} << in.d[k].id % 64);
     set(live, in.guard);
     for (unsigned k = 0; k < in.reads; k++) set(live, in.a[k]);
     if (live == before_[i]) return false;
@@ -60,12 +63,14 @@ std::vector<Interval> intervals(const Program& program) {
   for (uint32_t i = 0; i < program.code.size(); i++) {
     const Bits& live = liveness.before(i);
     for (size_t w = 0; w < live.size(); w++)
-      for (uint64_t rest = live[w]; rest; rest &= rest - 1) all[w * 64 + static_cast<size_t>(__builtin_ctzll(rest))].add(i);
+      for (uint64_t rest = live[w]; rest; rest &= rest - 1)
+        all[w * 64 + static_cast<size_t>(__builtin_ctzll(rest))].add(i);
     const Instruction& in = program.code[i];
     for (unsigned k = 0; k < in.writes; k++) all[in.d[k].id].add(i);
   }
   for (uint32_t id = 0; id < all.size(); id++) all[id].id = id;
-  std::sort(all.begin(), all.end(), [](const Interval& a, const Interval& b) { return a.first < b.first; });
+  std::sort(all.begin(), all.end(),
+            [](const Interval& a, const Interval& b) { return a.first < b.first; });
   return all;
 }
 
@@ -77,8 +82,10 @@ void placeRegisters(Program& program, const std::function<uint32_t(unsigned)>& a
   std::vector<Interval> active;
   for (const Interval& now : intervals(program)) {
     if (now.id == 0 || now.first == ~0u) continue;
-    auto over = std::partition(active.begin(), active.end(), [&](const Interval& a) { return a.last >= now.first; });
-    for (auto a = over; a != active.end(); ++a) free[program.registerWidths[a->id]].push_back(place[a->id]);
+    auto over = std::partition(active.begin(), active.end(),
+                               [&](const Interval& a) { return a.last >= now.first; });
+    for (auto a = over; a != active.end(); ++a)
+      free[program.registerWidths[a->id]].push_back(place[a->id]);
     active.erase(over, active.end());
     auto& places = free[program.registerWidths[now.id]];
     if (places.empty()) {

@@ -37,9 +37,12 @@ void Warp::run() {
   auto end = static_cast<uint32_t>(program_.code.size());
   state = kRunning;
   while (state == kRunning) {
-    if (pc_ == meet_) next();
-    else if (pc_ == end) exit(active_);
-    else step(code[pc_]);
+    if (pc_ == meet_)
+      next();
+    else if (pc_ == end)
+      exit(active_);
+    else
+      step(code[pc_]);
   }
 }
 
@@ -47,7 +50,8 @@ void Warp::step(const Instruction& in) {
   at = &in;
   if (launch.budget-- == 0)
     throw LaneFault{CUDA_LAUNCH_TIMEOUT, static_cast<uint32_t>(__builtin_ctz(active_)),
-                    "the block executed too many instructions: an endless loop? (MUOND_EMULATOR_INSTRUCTIONS sets the limit)"};
+                    "the block executed too many instructions: an endless loop? "
+                    "(MUOND_EMULATOR_INSTRUCTIONS sets the limit)"};
   if ((defined_[in.guard.id] & active_) != active_) undefined(in, active_);
   uint32_t mask = active_ & (predicate(in.guard) ^ in.guardFlip);
   pc_++;
@@ -67,8 +71,9 @@ void Warp::undefined(const Instruction& in, uint32_t mask) const {
   auto check = [&](Slot slot) {
     uint32_t missing = mask & ~defined_[slot.id];
     if (missing)
-      throw LaneFault{CUDA_LAUNCH_FAILED, static_cast<uint32_t>(__builtin_ctz(missing)),
-                      "read of register " + program_.registerNames[slot.id] + ", which was never written"};
+      throw LaneFault{
+          CUDA_LAUNCH_FAILED, static_cast<uint32_t>(__builtin_ctz(missing)),
+          "read of register " + program_.registerNames[slot.id] + ", which was never written"};
   };
   check(in.guard);
   for (unsigned k = 0; k < in.reads; k++) check(in.a[k]);
@@ -123,7 +128,8 @@ void Warp::arrive(uint32_t mask) {
     auto lane = static_cast<uint32_t>(__builtin_ctz(missing));
     throw LaneFault{CUDA_LAUNCH_FAILED, lane,
                     std::string("divergent barrier: this thread ") +
-                        (live_ >> lane & 1 ? "is elsewhere" : "has exited") + " while others of its warp are at the barrier"};
+                        (live_ >> lane & 1 ? "is elsewhere" : "has exited") +
+                        " while others of its warp are at the barrier"};
   }
   state = kAtBarrier;
 }
@@ -133,12 +139,14 @@ void Warp::demandMembers(uint32_t members, uint32_t mask, const char* what) cons
   if (missing) {
     auto lane = static_cast<uint32_t>(__builtin_ctz(missing));
     throw LaneFault{CUDA_LAUNCH_FAILED, lane,
-                    std::string(what) + ": the mask " + hex(members) + " names this thread, which " +
+                    std::string(what) + ": the mask " + hex(members) +
+                        " names this thread, which " +
                         (live_ >> lane & 1 ? "is elsewhere" : "has exited")};
   }
   if (strangers)
     throw LaneFault{CUDA_LAUNCH_FAILED, static_cast<uint32_t>(__builtin_ctz(strangers)),
-                    std::string(what) + ": this thread executes it, but the mask " + hex(members) + " does not name it"};
+                    std::string(what) + ": this thread executes it, but the mask " + hex(members) +
+                        " does not name it"};
 }
 
 }  // namespace muond

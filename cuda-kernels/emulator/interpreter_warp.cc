@@ -9,7 +9,9 @@ uint32_t membersOf(Warp& w, Slot slot, uint32_t mask) {
   const uint32_t* m = w.lanes<uint32_t>(slot);
   uint32_t first = m[__builtin_ctz(mask)];
   for (uint32_t i = 0; i < kLanes; i++)
-    if (in(mask, i) && m[i] != first) throw LaneFault{CUDA_LAUNCH_FAILED, i, "lanes disagree on the mask of members: " + hex(first) + " and " + hex(m[i])};
+    if (in(mask, i) && m[i] != first)
+      throw LaneFault{CUDA_LAUNCH_FAILED, i,
+                      "lanes disagree on the mask of members: " + hex(first) + " and " + hex(m[i])};
   return first;
 }
 
@@ -20,7 +22,10 @@ uint32_t sourceLane(uint8_t mode, uint32_t lane, uint32_t b, uint32_t c, bool& w
   uint32_t clamp = c & 31, segment = c >> 8 & 31;
   uint32_t most = (lane & segment) | (clamp & ~segment), least = lane & segment;
   b &= 31;
-  uint32_t j = mode == kUp ? lane - b : mode == kDown ? lane + b : mode == kBfly ? lane ^ b : least | (b & ~segment);
+  uint32_t j = mode == kUp     ? lane - b
+               : mode == kDown ? lane + b
+               : mode == kBfly ? lane ^ b
+                               : least | (b & ~segment);
   within = mode == kUp ? static_cast<int32_t>(j) >= static_cast<int32_t>(most) : j <= most;
   return within ? j : lane;
 }
@@ -29,13 +34,16 @@ uint32_t sourceLane(uint8_t mode, uint32_t lane, uint32_t b, uint32_t c, bool& w
 void shfl(Warp& w, const Instruction& in, uint32_t mask) {
   uint32_t members = membersOf(w, in.a[3], mask);
   w.demandMembers(members, mask, "shfl.sync");
-  const uint32_t *a = w.lanes<uint32_t>(in.a[0]), *b = w.lanes<uint32_t>(in.a[1]), *c = w.lanes<uint32_t>(in.a[2]);
+  const uint32_t *a = w.lanes<uint32_t>(in.a[0]), *b = w.lanes<uint32_t>(in.a[1]),
+                 *c = w.lanes<uint32_t>(in.a[2]);
   uint32_t result[kLanes], found = 0;
   for (uint32_t i = 0; i < kLanes; i++) {
     bool within;
     uint32_t j = sourceLane(in.variant, i, b[i], c[i], within);
     if (muond::in(mask, i) && !muond::in(mask, j))
-      throw LaneFault{CUDA_LAUNCH_FAILED, i, "shfl.sync reads from lane " + std::to_string(j) + ", which does not execute it"};
+      throw LaneFault{
+          CUDA_LAUNCH_FAILED, i,
+          "shfl.sync reads from lane " + std::to_string(j) + ", which does not execute it"};
     result[i] = a[j];
     found |= (within ? 1u : 0u) << i;
   }
@@ -65,9 +73,13 @@ void vote(Warp& w, const Instruction& in, uint32_t mask) {
   w.demandMembers(members, mask, "vote.sync");
   uint32_t yes = (w.predicate(in.a[0]) ^ static_cast<uint32_t>(in.offset)) & mask;
   if (in.variant == kBallot) {
-    eachLane(w.lanes<uint32_t>(in.d[0]), mask, [yes](uint32_t) { return yes; }, w.lanes<const uint32_t>(in.a[1]));
+    eachLane(
+        w.lanes<uint32_t>(in.d[0]), mask, [yes](uint32_t) { return yes; },
+        w.lanes<const uint32_t>(in.a[1]));
   } else {
-    bool result = in.variant == kAllOf ? yes == mask : in.variant == kAnyOf ? yes != 0 : yes == mask || yes == 0;
+    bool result = in.variant == kAllOf   ? yes == mask
+                  : in.variant == kAnyOf ? yes != 0
+                                         : yes == mask || yes == 0;
     assign(w.predicate(in.d[0]), mask, result ? kAll : 0);
   }
 }
@@ -104,11 +116,15 @@ struct Add {
 };
 template <class T>
 struct Min {
-  uint32_t operator()(uint32_t a, uint32_t b) const { return static_cast<T>(b) < static_cast<T>(a) ? b : a; }
+  uint32_t operator()(uint32_t a, uint32_t b) const {
+    return static_cast<T>(b) < static_cast<T>(a) ? b : a;
+  }
 };
 template <class T>
 struct Max {
-  uint32_t operator()(uint32_t a, uint32_t b) const { return static_cast<T>(a) < static_cast<T>(b) ? b : a; }
+  uint32_t operator()(uint32_t a, uint32_t b) const {
+    return static_cast<T>(a) < static_cast<T>(b) ? b : a;
+  }
 };
 struct And {
   uint32_t operator()(uint32_t a, uint32_t b) const { return a & b; }
@@ -150,8 +166,10 @@ void reduxDecoder(Decoding& d) {
 }  // namespace
 
 const Decoders& warpDecoders() {
-  static const Decoders table = {
-      {"shfl", shflDecoder}, {"vote", voteDecoder}, {"activemask", activemaskDecoder}, {"redux", reduxDecoder}};
+  static const Decoders table = {{"shfl", shflDecoder},
+                                 {"vote", voteDecoder},
+                                 {"activemask", activemaskDecoder},
+                                 {"redux", reduxDecoder}};
   return table;
 }
 

@@ -29,8 +29,11 @@ std::string range(uint64_t address, uint64_t bytes, const std::string& site) {
 }  // namespace
 
 DeviceMemory::Space::Space(int ordinal, uint64_t capacity)
-    : capacity(capacity), first_(kDevices + (static_cast<uint64_t>(ordinal) << 48)), next_(first_ + kGapBytes) {
-  if (ordinal < 0 || ordinal >= 32) throw Fault(CUDA_INVALID_VALUE, "ordinal " + std::to_string(ordinal));
+    : capacity(capacity),
+      first_(kDevices + (static_cast<uint64_t>(ordinal) << 48)),
+      next_(first_ + kGapBytes) {
+  if (ordinal < 0 || ordinal >= 32)
+    throw Fault(CUDA_INVALID_VALUE, "ordinal " + std::to_string(ordinal));
 }
 
 bool DeviceMemory::Space::fits(uint64_t address, uint64_t bytes) const {
@@ -58,8 +61,9 @@ Region& DeviceMemory::Space::add(uint64_t bytes, const std::string& site) {
   if (bytes == 0) throw Fault(CUDA_INVALID_VALUE, "an allocation of 0 bytes at " + site);
   uint64_t available = capacity - used;
   if (bytes > available || roundUp(bytes) > available)
-    throw Fault(CUDA_OUT_OF_MEMORY, "out of device memory at " + site + ": needed " + std::to_string(bytes) +
-                                        " bytes, available " + std::to_string(available));
+    throw Fault(CUDA_OUT_OF_MEMORY, "out of device memory at " + site + ": needed " +
+                                        std::to_string(bytes) + " bytes, available " +
+                                        std::to_string(available));
   uint64_t base = place(roundUp(bytes));
   auto region = std::make_unique<Region>(base, bytes, site);
   next_ = base + roundUp(bytes) + kGapBytes;
@@ -70,7 +74,9 @@ Region& DeviceMemory::Space::add(uint64_t bytes, const std::string& site) {
 void DeviceMemory::Space::remove(uint64_t address) {
   auto at = regions_.find(address);
   if (at == regions_.end())
-    throw Fault(CUDA_INVALID_VALUE, "free of " + hex(address) + ", which no live allocation begins with" + describe(address));
+    throw Fault(
+        CUDA_INVALID_VALUE,
+        "free of " + hex(address) + ", which no live allocation begins with" + describe(address));
   freed_.push_back({at->first, at->second->bytes, at->second->site});
   if (freed_.size() > kFreedRemembered) freed_.pop_front();
   used -= roundUp(at->second->bytes);
@@ -85,9 +91,11 @@ Region* DeviceMemory::Space::find(uint64_t address) const {
 }
 
 std::string DeviceMemory::Space::describe(uint64_t address) const {
-  if (const Region* region = find(address)) return ", allocation " + range(region->base, region->bytes, region->site);
+  if (const Region* region = find(address))
+    return ", allocation " + range(region->base, region->bytes, region->site);
   for (auto f = freed_.rbegin(); f != freed_.rend(); ++f)
-    if (address - f->address < f->bytes) return ", allocation " + range(f->address, f->bytes, f->site) + " that was freed";
+    if (address - f->address < f->bytes)
+      return ", allocation " + range(f->address, f->bytes, f->site) + " that was freed";
   const Region* nearest = nullptr;
   uint64_t distance = kGapBytes / 2;
   std::string where;
@@ -96,7 +104,8 @@ std::string DeviceMemory::Space::describe(uint64_t address) const {
     nearest = &r, distance = d, where = ", " + std::to_string(d) + side;
   };
   auto after = regions_.upper_bound(address);
-  if (after != regions_.end()) consider(*after->second, after->first - address, " bytes before allocation ");
+  if (after != regions_.end())
+    consider(*after->second, after->first - address, " bytes before allocation ");
   if (after != regions_.begin()) {
     const Region& before = *std::prev(after)->second;
     consider(before, address - before.base - before.bytes, " bytes beyond the end of allocation ");
@@ -108,12 +117,14 @@ std::string DeviceMemory::Space::describe(uint64_t address) const {
 Region& DeviceMemory::Space::demand(uint64_t address, uint64_t bytes, const char* who) const {
   Region* region = find(address);
   if (region && region->contains(address, bytes)) return *region;
-  throw Fault(CUDA_INVALID_VALUE, std::string(who) + ": " + std::to_string(bytes) + " bytes at " + hex(address) +
-                                      " are not within one live allocation" + describe(address));
+  throw Fault(CUDA_INVALID_VALUE, std::string(who) + ": " + std::to_string(bytes) + " bytes at " +
+                                      hex(address) + " are not within one live allocation" +
+                                      describe(address));
 }
 
 Region& DeviceMemory::Space::shared(uint64_t bytes) {
-  if (!shared_ || shared_->bytes != bytes) shared_ = std::make_unique<Region>(0, bytes, "shared memory");
+  if (!shared_ || shared_->bytes != bytes)
+    shared_ = std::make_unique<Region>(0, bytes, "shared memory");
   return *shared_;
 }
 
@@ -136,10 +147,13 @@ bool DeviceMemory::Space::tick() {
   return true;
 }
 
-DeviceMemory::DeviceMemory(int ordinal, uint64_t capacity) : space_(std::make_unique<Space>(ordinal, capacity)) {}
+DeviceMemory::DeviceMemory(int ordinal, uint64_t capacity)
+    : space_(std::make_unique<Space>(ordinal, capacity)) {}
 DeviceMemory::~DeviceMemory() = default;
 
-uint64_t DeviceMemory::allocate(uint64_t bytes, const std::string& site) { return space_->add(bytes, site).base; }
+uint64_t DeviceMemory::allocate(uint64_t bytes, const std::string& site) {
+  return space_->add(bytes, site).base;
+}
 void DeviceMemory::release(uint64_t address) { space_->remove(address); }
 uint64_t DeviceMemory::capacity() const { return space_->capacity; }
 uint64_t DeviceMemory::used() const { return space_->used; }
@@ -147,7 +161,8 @@ bool DeviceMemory::owns(uint64_t address) const { return space_->owns(address); 
 
 std::vector<DeviceMemory::Allocation> DeviceMemory::live() const {
   std::vector<Allocation> all;
-  for (const auto& [base, region] : space_->regions()) all.push_back({base, region->bytes, region->site});
+  for (const auto& [base, region] : space_->regions())
+    all.push_back({base, region->bytes, region->site});
   return all;
 }
 
@@ -164,21 +179,29 @@ void DeviceMemory::read(uint64_t address, void* to, uint64_t bytes, const char* 
   uint64_t offset = address - from.base;
   if (const void* hole = std::memchr(from.valid + offset, Region::kUninitialised, bytes)) {
     uint64_t at = from.base + (static_cast<const uint8_t*>(hole) - from.valid);
-    throw Fault(CUDA_LAUNCH_FAILED, std::string(who) + ": reads " + std::to_string(bytes) + " bytes at " + hex(address) +
-                                        ", of which that at " + hex(at) + " was never written" + space_->describe(at));
+    throw Fault(CUDA_LAUNCH_FAILED, std::string(who) + ": reads " + std::to_string(bytes) +
+                                        " bytes at " + hex(address) + ", of which that at " +
+                                        hex(at) + " was never written" + space_->describe(at));
   }
   std::memcpy(to, from.data + offset, bytes);
 }
 
-void DeviceMemory::fill(uint64_t address, uint32_t value, unsigned width, uint64_t count, const char* who) {
-  if (width != 1 && width != 2 && width != 4) throw Fault(CUDA_INVALID_VALUE, std::string(who) + ": width " + std::to_string(width));
+void DeviceMemory::fill(uint64_t address, uint32_t value, unsigned width, uint64_t count,
+                        const char* who) {
+  if (width != 1 && width != 2 && width != 4)
+    throw Fault(CUDA_INVALID_VALUE, std::string(who) + ": width " + std::to_string(width));
   if (count == 0) return;
-  if (address % width) throw Fault(CUDA_MISALIGNED_ADDRESS, std::string(who) + ": " + hex(address) + " is not a multiple of " + std::to_string(width));
+  if (address % width)
+    throw Fault(CUDA_MISALIGNED_ADDRESS, std::string(who) + ": " + hex(address) +
+                                             " is not a multiple of " + std::to_string(width));
   uint64_t bytes = count > UINT64_MAX / width ? UINT64_MAX : count * width;
   Region& to = space_->demand(address, bytes, who);
   uint8_t* data = to.data + (address - to.base);
-  if (width == 1) std::memset(data, static_cast<int>(value), count);
-  else for (uint64_t i = 0; i < count; i++) std::memcpy(data + i * width, &value, width);  // little-endian
+  if (width == 1)
+    std::memset(data, static_cast<int>(value), count);
+  else
+    for (uint64_t i = 0; i < count; i++)
+      std::memcpy(data + i * width, &value, width);  // little-endian
   std::memset(to.valid + (address - to.base), Region::kInitialised, bytes);
 }
 

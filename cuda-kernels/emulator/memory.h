@@ -26,7 +26,8 @@ class Mapping {
   uint64_t bytes_ = 0;
 };
 
-/** A contiguous range of emulated addresses with its bytes, which of them are initialised, and who accessed them. */
+/** A contiguous range of emulated addresses with its bytes, which of them are initialised, and who
+ * accessed them. */
 class Region {
  public:
   /** A byte's state in `valid`: a byte of the gap between two shared variables is out of bounds. */
@@ -47,8 +48,11 @@ class Region {
   }
 
   /** Whether the page of `offset` is tracked byte by byte in the launch that began at `launch`. */
-  bool isFine(uint64_t offset, uint32_t launch) const { return fine_.data() && pages()[offset / kPage] == launch; }
-  /** Tracks the page of `offset` byte by byte until the launch ends; its accesses so far are kept. */
+  bool isFine(uint64_t offset, uint32_t launch) const {
+    return fine_.data() && pages()[offset / kPage] == launch;
+  }
+  /** Tracks the page of `offset` byte by byte until the launch ends; its accesses so far are kept.
+   */
   void refine(uint64_t offset, uint32_t launch);
   /** One for each byte; only for fine pages. */
   Track* fineTracks() const { return reinterpret_cast<Track*>(fine_.data()); }
@@ -57,7 +61,8 @@ class Region {
   void clearTracks();
 
  private:
-  Region(uint64_t base, uint64_t bytes, std::string site, Mapping data, Mapping valid, Mapping tracks);
+  Region(uint64_t base, uint64_t bytes, std::string site, Mapping data, Mapping valid,
+         Mapping tracks);
   uint32_t* pages() const { return reinterpret_cast<uint32_t*>(pages_.data()); }
 
   Mapping dataPages_, validPages_, trackPages_, fine_, pages_;
@@ -83,11 +88,13 @@ class DeviceMemory::Space {
   uint64_t used = 0;
   Clock clock;
 
-  /** What a launch needs, kept for the next one: shared memory of so many bytes, and room for registers. */
+  /** What a launch needs, kept for the next one: shared memory of so many bytes, and room for
+   * registers. */
   Region& shared(uint64_t bytes);
   uint8_t* registers(uint64_t bytes);
 
-  /** Draws the next stamp; when there are no more, forgets all accesses and begins anew. Returns whether it did. */
+  /** Draws the next stamp; when there are no more, forgets all accesses and begins anew. Returns
+   * whether it did. */
   bool tick();
 
  private:

@@ -7,16 +7,18 @@ namespace muond {
 /**
  * Who last wrote and last read a word (or, in a page where smaller things are accessed, a byte).
  *
- * A mark is a stamp and a state: `stamp << 7 | state`. A new stamp is drawn whenever something orders
- * accesses: a launch, a block, a phase (between two barriers of a block), a segment (one warp's share of a
- * phase) and a bar.warp.sync. Blocks run one after the other, and so do warps within a phase, so stamps grow
- * with time, and comparing them tells all that is needed; nothing is cleared between launches.
+ * A mark is a stamp and a state: `stamp << 7 | state`. A new stamp is drawn whenever something
+ * orders accesses: a launch, a block, a phase (between two barriers of a block), a segment (one
+ * warp's share of a phase) and a bar.warp.sync. Blocks run one after the other, and so do warps
+ * within a phase, so stamps grow with time, and comparing them tells all that is needed; nothing is
+ * cleared between launches.
  */
 struct Track {
   uint32_t writer, reader;
 };
 
-/** States of a mark: a lane, a lane's atomic access, or many readers (or atomic accesses), of which none is a lane. */
+/** States of a mark: a lane, a lane's atomic access, or many readers (or atomic accesses), of which
+ * none is a lane. */
 enum MarkState : uint32_t {
   kLane = 0,
   kAtomicLane = 32,
@@ -29,7 +31,8 @@ enum MarkState : uint32_t {
   kStateMask = 127,
 };
 
-/** The stamps that a mark is compared with, as marks of state 0: `launch` <= `block` <= ... <= `now`. */
+/** The stamps that a mark is compared with, as marks of state 0: `launch` <= `block` <= ... <=
+ * `now`. */
 struct Clock {
   uint32_t launch = 128, block = 128, phase = 128, segment = 128, now = 128;
 
@@ -59,10 +62,14 @@ inline Relation relation(uint32_t mark, const Clock& clock, uint32_t lane) {
 /** The mark after `lane` joins those whom `mark` stands for: readers, or atomic accesses. */
 inline uint32_t join(uint32_t mark, const Clock& clock, uint32_t lane, bool atomic) {
   switch (relation(mark, clock, lane)) {
-    case Relation::kOtherLane: return clock.now | (kManyLanes + atomic);
-    case Relation::kOtherWarp: return clock.now | (kManyWarps + atomic);
-    case Relation::kOtherBlock: return clock.now | (kManyBlocks + atomic);
-    default: return clock.now | ((atomic ? kAtomicLane : kLane) + lane);
+    case Relation::kOtherLane:
+      return clock.now | (kManyLanes + atomic);
+    case Relation::kOtherWarp:
+      return clock.now | (kManyWarps + atomic);
+    case Relation::kOtherBlock:
+      return clock.now | (kManyBlocks + atomic);
+    default:
+      return clock.now | ((atomic ? kAtomicLane : kLane) + lane);
   }
 }
 
@@ -101,6 +108,8 @@ inline Conflict trackAtomic(Track& t, const Clock& clock, uint32_t lane) {
 }
 
 /** Whether nothing of this launch but possibly `own` made this mark: the case that must be fast. */
-inline bool quiet(uint32_t mark, const Clock& clock, uint32_t own) { return (mark < clock.launch) | (mark == own); }
+inline bool quiet(uint32_t mark, const Clock& clock, uint32_t own) {
+  return (mark < clock.launch) | (mark == own);
+}
 
 }  // namespace muond

@@ -9,9 +9,11 @@
 namespace muond {
 
 Mapping::Mapping(uint64_t bytes) : bytes_(bytes) {
-  void* p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (p == MAP_FAILED)
-    throw Fault(CUDA_OUT_OF_MEMORY, "the host cannot map " + std::to_string(bytes) + " bytes: " + std::strerror(errno));
+    throw Fault(CUDA_OUT_OF_MEMORY,
+                "the host cannot map " + std::to_string(bytes) + " bytes: " + std::strerror(errno));
   data_ = static_cast<uint8_t*>(p);
 }
 
@@ -45,7 +47,8 @@ Region::Region(uint64_t base, uint64_t bytes, std::string site)
     : Region(base, bytes, std::move(site), Mapping(bytes + kSlack), Mapping(bytes + kSlack),
              Mapping((roundUp(bytes, 4) + kSlack) / 4 * sizeof(Track))) {}
 
-Region::Region(uint64_t base, uint64_t bytes, std::string site, Mapping data, Mapping valid, Mapping tracks)
+Region::Region(uint64_t base, uint64_t bytes, std::string site, Mapping data, Mapping valid,
+               Mapping tracks)
     : base(base),
       bytes(bytes),
       site(std::move(site)),

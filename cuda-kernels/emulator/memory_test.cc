@@ -40,7 +40,8 @@ TEST(addresses_cannot_be_read_by_the_host) {
 TEST(out_of_memory) {
   DeviceMemory memory(0, 1000);
   memory.allocate(700, "a");
-  CHECK_FAULT(CUDA_OUT_OF_MEMORY, (Words{"needed 400 bytes, available 232", "at b"}), memory.allocate(400, "b"));
+  CHECK_FAULT(CUDA_OUT_OF_MEMORY, (Words{"needed 400 bytes, available 232", "at b"}),
+              memory.allocate(400, "b"));
   CHECK_FAULT(CUDA_OUT_OF_MEMORY, Words{"needed"}, memory.allocate(~uint64_t{0}, "b"));
   CHECK_FAULT(CUDA_INVALID_VALUE, Words{"0 bytes"}, memory.allocate(0, "b"));
 }
@@ -51,7 +52,8 @@ TEST(what_is_freed) {
   CHECK_FAULT(CUDA_INVALID_VALUE, (Words{hex(a + 4), "made at a"}), memory.release(a + 4));
   memory.release(a);
   CHECK_FAULT(CUDA_INVALID_VALUE, (Words{hex(a), "made at a that was freed"}), memory.release(a));
-  CHECK_FAULT(CUDA_INVALID_VALUE, (Words{"cuMemset", "freed"}), memory.fill(a, 0, 1, 4, "cuMemset"));
+  CHECK_FAULT(CUDA_INVALID_VALUE, (Words{"cuMemset", "freed"}),
+              memory.fill(a, 0, 1, 4, "cuMemset"));
 }
 
 TEST(bulk_accesses) {
@@ -60,7 +62,8 @@ TEST(bulk_accesses) {
   const char text[] = "0123456789abcde";
   char back[16];
   memory.write(a, text, 8, "write");
-  CHECK_FAULT(CUDA_LAUNCH_FAILED, (Words{"read: ", hex(a + 8), "never written", "made at a"}), memory.read(a, back, 16, "read"));
+  CHECK_FAULT(CUDA_LAUNCH_FAILED, (Words{"read: ", hex(a + 8), "never written", "made at a"}),
+              memory.read(a, back, 16, "read"));
   memory.copy(a, b, 16, "copy");
   memory.read(b, back, 8, "read");
   CHECK_EQUAL(std::string(back, 8), "01234567");
@@ -68,7 +71,8 @@ TEST(bulk_accesses) {
   memory.copy(b, b + 2, 8, "copy");  // overlapping
   memory.read(b, back, 10, "read");
   CHECK_EQUAL(std::string(back, 10), "0101234567");
-  CHECK_FAULT(CUDA_INVALID_VALUE, (Words{"write: 9 bytes", "one live allocation"}), memory.write(a + 8, text, 9, "write"));
+  CHECK_FAULT(CUDA_INVALID_VALUE, (Words{"write: 9 bytes", "one live allocation"}),
+              memory.write(a + 8, text, 9, "write"));
   CHECK_FAULT(CUDA_INVALID_VALUE, Words{"copy"}, memory.copy(a, b + 8, 16, "copy"));
   CHECK_FAULT(CUDA_INVALID_VALUE, Words{"1 bytes at"}, memory.read(a + 16, back, 1, "read"));
 }
@@ -81,11 +85,13 @@ TEST(fills) {
   memory.fill(a + 12, 0xde, 1, 4, "fill");
   uint8_t back[16];
   memory.read(a, back, 16, "read");
-  const uint8_t expected[] = {0x78, 0x56, 0x34, 0x12, 0x78, 0x56, 0x34, 0x12, 0xbc, 0x9a, 0xbc, 0x9a, 0xde, 0xde, 0xde, 0xde};
+  const uint8_t expected[] = {0x78, 0x56, 0x34, 0x12, 0x78, 0x56, 0x34, 0x12,
+                              0xbc, 0x9a, 0xbc, 0x9a, 0xde, 0xde, 0xde, 0xde};
   CHECK(std::memcmp(back, expected, 16) == 0);
   CHECK_FAULT(CUDA_MISALIGNED_ADDRESS, Words{"multiple of 4"}, memory.fill(a + 2, 0, 4, 1, "fill"));
   CHECK_FAULT(CUDA_INVALID_VALUE, Words{"width 3"}, memory.fill(a, 0, 3, 1, "fill"));
-  CHECK_FAULT(CUDA_INVALID_VALUE, Words{"one live allocation"}, memory.fill(a, 0, 4, uint64_t{1} << 62, "fill"));
+  CHECK_FAULT(CUDA_INVALID_VALUE, Words{"one live allocation"},
+              memory.fill(a, 0, 4, uint64_t{1} << 62, "fill"));
 }
 
 TEST(sparse_terabytes) {
@@ -112,12 +118,12 @@ TEST(addresses_wrap_around_only_when_all_are_used) {
 TEST(relations_of_marks) {
   Clock c{10 << 7, 20 << 7, 30 << 7, 40 << 7, 50 << 7};
   auto is = [&](uint32_t stamp, uint32_t state) { return relation(stamp << 7 | state, c, 3); };
-  CHECK(is(9, 5) == Relation::kOrdered);               // an earlier launch
+  CHECK(is(9, 5) == Relation::kOrdered);  // an earlier launch
   CHECK(is(15, 3) == Relation::kOtherBlock);
-  CHECK(is(25, 5) == Relation::kOrdered);              // before a barrier
+  CHECK(is(25, 5) == Relation::kOrdered);  // before a barrier
   CHECK(is(25, kManyBlocks) == Relation::kOtherBlock);
   CHECK(is(35, 3) == Relation::kOtherWarp);
-  CHECK(is(45, 5) == Relation::kOrdered);              // before a bar.warp.sync
+  CHECK(is(45, 5) == Relation::kOrdered);  // before a bar.warp.sync
   CHECK(is(45, kManyWarps) == Relation::kOtherWarp);
   CHECK(is(50, 5) == Relation::kOtherLane);
   CHECK(is(50, 3) == Relation::kOrdered);

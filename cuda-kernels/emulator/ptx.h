@@ -18,13 +18,13 @@ struct Type {
 
 struct Operand {
   enum Kind {
-    kRegister,   // name, such as %r1, %tid.x or _; negated for !%p1
-    kInteger,    // value
-    kFloat,      // value: the bits, floatBytes 4 or 8
-    kSymbol,     // name of a variable or label, value to be added
-    kAddress,    // [parts[0] + value]; parts[0] is a register, a symbol or an integer
-    kVector,     // {parts…}
-    kPair,       // parts[0]|parts[1]
+    kRegister,  // name, such as %r1, %tid.x or _; negated for !%p1
+    kInteger,   // value
+    kFloat,     // value: the bits, floatBytes 4 or 8
+    kSymbol,    // name of a variable or label, value to be added
+    kAddress,   // [parts[0] + value]; parts[0] is a register, a symbol or an integer
+    kVector,    // {parts…}
+    kPair,      // parts[0]|parts[1]
   };
   Kind kind = kInteger;
   std::string name;

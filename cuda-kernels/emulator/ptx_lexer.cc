@@ -12,7 +12,10 @@ void invalid(const std::string& file, int line, const std::string& what) {
 
 namespace {
 
-bool isWord(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '$' || c == '%' || c == '.'; }
+bool isWord(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '$' || c == '%' ||
+         c == '.';
+}
 
 class Lexer {
  public:
@@ -56,7 +59,8 @@ class Lexer {
     if (isWord(peek())) {
       kind = Token::kWord;
       // A modifier may hold "::", as in .L1::no_allocate; one colon ends a label.
-      while (isWord(peek()) || (peek() == ':' && peek(1) == ':' && isWord(peek(2)))) at_ += peek() == ':' ? 2 : 1;
+      while (isWord(peek()) || (peek() == ':' && peek(1) == ':' && isWord(peek(2))))
+        at_ += peek() == ':' ? 2 : 1;
     } else if (peek() == '"') {
       kind = Token::kString;
       for (at_++; peek() != '"'; at_++)
@@ -77,6 +81,8 @@ class Lexer {
 
 }  // namespace
 
-std::vector<Token> tokens(const std::string& ptx, const std::string& file) { return Lexer(ptx, file).run(); }
+std::vector<Token> tokens(const std::string& ptx, const std::string& file) {
+  return Lexer(ptx, file).run();
+}
 
 }  // namespace muond::ptx

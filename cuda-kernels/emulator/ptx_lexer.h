@@ -5,7 +5,8 @@
 
 namespace muond::ptx {
 
-/** A word (identifier, directive, opcode with its modifiers, or number), a string in quotes, or one sign. */
+/** A word (identifier, directive, opcode with its modifiers, or number), a string in quotes, or one
+ * sign. */
 struct Token {
   enum Kind { kWord, kString, kSign, kEnd } kind;
   std::string text;

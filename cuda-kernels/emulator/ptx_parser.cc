@@ -11,13 +11,15 @@ namespace muond::ptx {
 namespace {
 
 const std::map<std::string, unsigned> kTypes = {
-    {"pred", 0}, {"b8", 1},  {"u8", 1},  {"s8", 1},  {"b16", 2},  {"u16", 2},   {"s16", 2},   {"f16", 2},  {"bf16", 2},
-    {"b32", 4},  {"u32", 4}, {"s32", 4}, {"f32", 4}, {"f16x2", 4}, {"bf16x2", 4}, {"b64", 8}, {"u64", 8}, {"s64", 8}, {"f64", 8}};
+    {"pred", 0},   {"b8", 1},   {"u8", 1},  {"s8", 1},  {"b16", 2}, {"u16", 2}, {"s16", 2},
+    {"f16", 2},    {"bf16", 2}, {"b32", 4}, {"u32", 4}, {"s32", 4}, {"f32", 4}, {"f16x2", 4},
+    {"bf16x2", 4}, {"b64", 8},  {"u64", 8}, {"s64", 8}, {"f64", 8}};
 
 /** Recursive descent over the tokens of one module. */
 class Parser {
  public:
-  Parser(const std::string& ptx, const std::string& file) : source_(ptx), file_(file), tokens_(tokens(ptx, file)) {}
+  Parser(const std::string& ptx, const std::string& file)
+      : source_(ptx), file_(file), tokens_(tokens(ptx, file)) {}
 
   Text run() {
     while (peek().kind != Token::kEnd) topLevel();
@@ -28,9 +30,13 @@ class Parser {
  private:
   [[noreturn]] void fail(const std::string& what) const { invalid(file_, peek().line, what); }
   /** The token that was taken last is wrong. */
-  [[noreturn]] void failTaken(const std::string& what) const { invalid(file_, tokens_[at_ - 1].line, what); }
+  [[noreturn]] void failTaken(const std::string& what) const {
+    invalid(file_, tokens_[at_ - 1].line, what);
+  }
 
-  const Token& peek(size_t ahead = 0) const { return tokens_[std::min(at_ + ahead, tokens_.size() - 1)]; }
+  const Token& peek(size_t ahead = 0) const {
+    return tokens_[std::min(at_ + ahead, tokens_.size() - 1)];
+  }
   bool is(const char* text) const { return peek().kind != Token::kEnd && peek().text == text; }
   bool take(const char* text) {
     if (!is(text)) return false;
@@ -64,11 +70,14 @@ class Parser {
     if (take(".section")) return section();
     bool isExtern = false;
     for (;; at_++) {
-      if (is(".extern")) isExtern = true;
-      else if (!is(".visible") && !is(".weak") && !is(".common")) break;
+      if (is(".extern"))
+        isExtern = true;
+      else if (!is(".visible") && !is(".weak") && !is(".common"))
+        break;
     }
     if (take(".entry")) return entry();
-    if (is(".func")) fail(".func: functions that are called are not supported; let them be inlined");
+    if (is(".func"))
+      fail(".func: functions that are called are not supported; let them be inlined");
     variables(text_.variables, isExtern);
   }
 
@@ -76,18 +85,20 @@ class Parser {
     std::string v = word();
     versioned_ = true;
     size_t dot = v.find('.');
-    int number = std::atoi(v.c_str()) * 10 + (dot == std::string::npos ? 0 : std::atoi(v.c_str() + dot + 1));
+    int number =
+        std::atoi(v.c_str()) * 10 + (dot == std::string::npos ? 0 : std::atoi(v.c_str() + dot + 1));
     if (number > kPtxVersion)
-      throw Fault(CUDA_UNSUPPORTED_PTX_VERSION,
-                  file_ + ": .version " + v + " (expected: at most " + std::to_string(kPtxVersion / 10) + "." +
-                      std::to_string(kPtxVersion % 10) + ")");
+      throw Fault(CUDA_UNSUPPORTED_PTX_VERSION, file_ + ": .version " + v + " (expected: at most " +
+                                                    std::to_string(kPtxVersion / 10) + "." +
+                                                    std::to_string(kPtxVersion % 10) + ")");
   }
 
   void target() {
     do {
       std::string t = word();
       if (t.rfind("sm_", 0) == 0 && std::atoi(t.c_str() + 3) > kComputeCapability)
-        failTaken(".target " + t + " (expected: at most sm_" + std::to_string(kComputeCapability) + ")");
+        failTaken(".target " + t + " (expected: at most sm_" + std::to_string(kComputeCapability) +
+                  ")");
     } while (take(","));
   }
 
@@ -198,7 +209,8 @@ class Parser {
 
   void variables(std::vector<Variable>& to, bool isExtern) {
     std::string space = word();
-    if (space != ".global" && space != ".const" && space != ".shared" && space != ".local") failTaken("'" + space + "' is unknown");
+    if (space != ".global" && space != ".const" && space != ".shared" && space != ".local")
+      failTaken("'" + space + "' is unknown");
     to.push_back(variable(space.substr(1), isExtern));
     expect(";");
   }
@@ -228,7 +240,8 @@ class Parser {
       bool minus = take("-");
       Operand value = literal(word());
       uint64_t bits = static_cast<uint64_t>(minus ? -value.value : value.value);
-      for (unsigned i = 0; i < t.bytes; i++) v.initial.push_back(static_cast<uint8_t>(bits >> 8 * i));
+      for (unsigned i = 0; i < t.bytes; i++)
+        v.initial.push_back(static_cast<uint8_t>(bits >> 8 * i));
     };
     if (take("{")) {
       do put();
@@ -270,8 +283,10 @@ class Parser {
     std::string out;
     for (size_t i = begin; i < end; i++) {
       bool space = std::isspace(static_cast<unsigned char>(source_[i]));
-      if (!space) out += source_[i];
-      else if (!out.empty() && out.back() != ' ') out += ' ';
+      if (!space)
+        out += source_[i];
+      else if (!out.empty() && out.back() != ' ')
+        out += ' ';
     }
     return out;
   }
@@ -323,7 +338,8 @@ class Parser {
   Operand literal(const std::string& w) const {
     Operand o;
     char* end = nullptr;
-    bool isFloat = w.size() > 2 && w[0] == '0' && std::string("fFdD").find(w[1]) != std::string::npos;
+    bool isFloat =
+        w.size() > 2 && w[0] == '0' && std::string("fFdD").find(w[1]) != std::string::npos;
     if (isFloat) {
       o.kind = Operand::kFloat;
       o.floatBytes = std::tolower(w[1]) == 'f' ? 4 : 8;
@@ -356,7 +372,8 @@ namespace {
 
 bool mentions(const Operand& o, const std::string& variable) {
   if (o.kind == Operand::kSymbol && o.name == variable) return true;
-  return std::any_of(o.parts.begin(), o.parts.end(), [&](const Operand& part) { return mentions(part, variable); });
+  return std::any_of(o.parts.begin(), o.parts.end(),
+                     [&](const Operand& part) { return mentions(part, variable); });
 }
 
 }  // namespace
