@@ -1,31 +1,26 @@
-# How the part behind device.h is built: included by Makefile. It can also be built and tested
-# alone: make -f interpreter.mk check
+# The part of the emulator behind device.h; included by Makefile. Alone:
+# make -f interpreter.mk check-interpreter
 BUILD ?= ../target/emulator
 CXX ?= g++
 
-# Loops over lanes become vector instructions; products are never fused into sums but where PTX
-# says so.
-EXACT := -ffp-contract=off -fno-math-errno -fno-trapping-math
-$(BUILD)/interpreter_%.o: CXXFLAGS += -O3 $(EXACT)
-$(BUILD)/interpreter_%_test: CXXFLAGS += $(EXACT)
+# Loops over lanes become vector instructions (-O3); products are never fused into sums but where
+# PTX says so.
+INTERPRETER_FLAGS := -std=c++17 -g1 -march=native -fPIC -fvisibility=hidden -Wall -Wextra -Werror \
+  -ffp-contract=off -fno-math-errno -fno-trapping-math -MMD -MP
+INTERPRETER_SOURCES := $(wildcard memory*.cc ptx*.cc interpreter*.cc)
+INTERPRETER_OBJECTS := $(filter-out %_test.cc,$(INTERPRETER_SOURCES))
+INTERPRETER_OBJECTS := $(patsubst %.cc,$(BUILD)/%.o,$(INTERPRETER_OBJECTS))
+INTERPRETER_TESTS := $(patsubst %.cc,$(BUILD)/%,$(filter %_test.cc,$(INTERPRETER_SOURCES)))
 
-ifeq ($(firstword $(MAKEFILE_LIST)),interpreter.mk)
-CXXFLAGS ?= -O2 -g1 -march=native
-override CXXFLAGS += -std=c++17 -Wall -Wextra -Werror -fPIC -MMD -MP
-SOURCES := $(wildcard memory*.cc ptx*.cc interpreter*.cc)
-OBJECTS := $(patsubst %.cc,$(BUILD)/%.o,$(filter-out %_test.cc,$(SOURCES)))
-TESTS := $(patsubst %.cc,$(BUILD)/%,$(filter %_test.cc,$(SOURCES)))
+$(INTERPRETER_OBJECTS): $(BUILD)/%.o: %.cc interpreter.mk
+	@mkdir -p $(@D)
+	$(CXX) $(INTERPRETER_FLAGS) -O3 -c $< -o $@
 
-check: $(TESTS)
-	@for test in $(TESTS); do $$test || exit 1; done
+$(INTERPRETER_TESTS): $(BUILD)/%: %.cc $(INTERPRETER_OBJECTS)
+	$(CXX) $(INTERPRETER_FLAGS) -O1 $< $(INTERPRETER_OBJECTS) -o $@
 
-$(BUILD)/%.o: %.cc interpreter.mk
-	@mkdir -p $(BUILD)
-	$(CXX) $(CXXFLAGS) -c $< -o $@
+.PHONY: check-interpreter
+check-interpreter: $(INTERPRETER_TESTS)
+	@for test in $(INTERPRETER_TESTS); do echo "$$test"; $$test || exit 1; done
 
-$(BUILD)/%_test: %_test.cc $(OBJECTS)
-	$(CXX) $(CXXFLAGS) $< $(OBJECTS) -o $@
-
-.PHONY: check
 -include $(wildcard $(BUILD)/*.d)
-endif
