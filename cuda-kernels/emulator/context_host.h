@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace muond {
+
+/** Page-locked host memory: what the driver allocated and what was registered with it. Called under
+ * the driver's lock. */
+class HostMemory {
+ public:
+  struct Range {
+    uint64_t bytes;
+    bool registered;
+    int device;
+    unsigned flags;
+    std::string site;
+  };
+
+  /** New memory, filled with a pattern that reads as NaN: its content is undefined on hardware. */
+  void* allocate(uint64_t bytes, unsigned flags, int device, const std::string& site);
+  void release(void* address);
+  void enroll(void* address, uint64_t bytes, unsigned flags, int device, const std::string& site);
+  void withdraw(void* address);
+
+  /** The range that holds all these bytes, or null. */
+  const Range* holding(const void* address, uint64_t bytes) const;
+  /** The same, as a Fault that names the call. */
+  void demand(const void* address, uint64_t bytes, const std::string& who) const;
+  const std::map<uintptr_t, Range>& ranges() const { return ranges_; }
+
+ private:
+  std::map<uintptr_t, Range>::const_iterator find(const void* address, bool registered,
+                                                  const char* what) const;
+
+  std::map<uintptr_t, Range> ranges_;
+  std::map<uintptr_t, Range> released_;  // to tell a freed buffer from one that never was pinned
+};
+
+}  // namespace muond
