@@ -27,20 +27,28 @@ void removeObjects(Handles<T>& handles, const Context& context) {
 }
 
 void reportMemory(Context& context) {
+  Report& report = Driver::get().report;
+  for (const auto& [address, range] : Driver::get().host.ranges()) {
+    if (range.context != context.handle) continue;
+    report.leak(format("%llu bytes of page-locked host memory at 0x%lx, of %s", static_cast<unsigned long long>(range.bytes),
+                       static_cast<unsigned long>(address), range.site.c_str()));
+  }
   std::lock_guard<std::mutex> hold(context.device->lock);
   for (const DeviceMemory::Allocation& allocation : context.device->memory.live()) {
     if (context.allocations.count(allocation.address) == 0) continue;
-    Driver::get().report.leak(format("%llu bytes at 0x%llx on device %d, allocated by %s",
-                                     static_cast<unsigned long long>(allocation.bytes),
-                                     static_cast<unsigned long long>(allocation.address),
-                                     context.device->ordinal, allocation.site.c_str()));
-    context.device->memory.release(allocation.address);
+    report.leak(format("%llu bytes at 0x%llx on device %d, allocated by %s", static_cast<unsigned long long>(allocation.bytes),
+                       static_cast<unsigned long long>(allocation.address), context.device->ordinal, allocation.site.c_str()));
   }
+}
+
+void releaseMemory(Context& context) {
+  std::lock_guard<std::mutex> hold(context.device->lock);
+  for (const auto& [address, bytes] : context.allocations) context.device->memory.release(address);
   context.allocations.clear();
 }
 
 void reportWork(Context& context) {
-  if (context.inflight.empty() || context.error != CUDA_SUCCESS) return;
+  if (context.inflight.empty()) return;
   size_t count = 0;
   std::string first;
   for (const auto& [chain, works] : context.inflight) {
@@ -52,6 +60,17 @@ void reportWork(Context& context) {
   Driver::get().report.leak(
       format("%zu operations on device %d were never waited for, one of them %s", count,
              context.device->ordinal, first.c_str()));
+}
+
+void reportLeaks(Context& context) {
+  Driver& driver = Driver::get();
+  reportWork(context);
+  reportObjects(driver.execs, context, "n executable graph");
+  reportObjects(driver.graphs, context, " graph");
+  reportObjects(driver.modules, context, " module");
+  reportObjects(driver.events, context, "n event");
+  reportObjects(driver.streams, context, " stream");
+  reportMemory(context);
 }
 
 }  // namespace
@@ -102,13 +121,9 @@ std::shared_ptr<Context> newContext(Device& device, unsigned flags, bool primary
 void endContext(const std::shared_ptr<Context>& context) {
   Driver& driver = Driver::get();
   context->ended = true;
-  reportWork(*context);
+  // A context that an error ended refuses every call, those that give things back too.
+  if (context->error == CUDA_SUCCESS) reportLeaks(*context);
   if (driver.contextEnds != nullptr) driver.contextEnds(*context);
-  reportObjects(driver.execs, *context, "n executable graph");
-  reportObjects(driver.graphs, *context, " graph");
-  reportObjects(driver.modules, *context, " module");
-  reportObjects(driver.events, *context, "n event");
-  reportObjects(driver.streams, *context, " stream");
   removeObjects(driver.execs, *context);
   removeObjects(driver.graphs, *context);
   removeObjects(driver.functions, *context);
@@ -116,7 +131,8 @@ void endContext(const std::shared_ptr<Context>& context) {
   removeObjects(driver.events, *context);
   removeObjects(driver.streams, *context);
   context->inflight.clear();
-  reportMemory(*context);
+  driver.host.end(context->handle);
+  releaseMemory(*context);
   driver.contexts.remove(context->handle);
   context->legacy = nullptr;
 }

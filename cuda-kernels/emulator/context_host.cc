@@ -3,9 +3,9 @@
 #include <sys/mman.h>
 
 #include <cstring>
+#include <vector>
 
 #include "driver_report.h"
-#include "symbols.h"
 
 namespace muond {
 namespace {
@@ -21,7 +21,7 @@ bool overlaps(uintptr_t a, uint64_t aBytes, uintptr_t b, uint64_t bBytes) {
 
 }  // namespace
 
-void* HostMemory::allocate(uint64_t bytes, unsigned flags, int device, const std::string& site) {
+void* HostMemory::allocate(uint64_t bytes, unsigned flags, Handle context, const std::string& site) {
   if (bytes == 0) throw Fault(CUDA_INVALID_VALUE, site + ": 0 bytes (expected: at least one)");
   // A page that cannot be touched follows, so that the host's own overruns end at once.
   uint64_t mapped = pages(bytes) + kPage;
@@ -30,7 +30,7 @@ void* HostMemory::allocate(uint64_t bytes, unsigned flags, int device, const std
   if (address == MAP_FAILED) throw Fault(CUDA_OUT_OF_MEMORY, site + ": no host memory");
   mprotect(static_cast<char*>(address) + pages(bytes), kPage, PROT_NONE);
   std::memset(address, 0xff, bytes < kFillAtMost ? bytes : kFillAtMost);
-  ranges_[reinterpret_cast<uintptr_t>(address)] = Range{bytes, false, device, flags, site};
+  ranges_[reinterpret_cast<uintptr_t>(address)] = Range{bytes, false, context, flags, site};
   released_.erase(reinterpret_cast<uintptr_t>(address));
   return address;
 }
@@ -51,7 +51,7 @@ void HostMemory::release(void* address) {
   ranges_.erase(found);
 }
 
-void HostMemory::enroll(void* address, uint64_t bytes, unsigned flags, int device,
+void HostMemory::enroll(void* address, uint64_t bytes, unsigned flags, Handle context,
                         const std::string& site) {
   uintptr_t start = reinterpret_cast<uintptr_t>(address);
   if (bytes == 0 || address == nullptr)
@@ -62,13 +62,23 @@ void HostMemory::enroll(void* address, uint64_t bytes, unsigned flags, int devic
         CUDA_HOST_MEMORY_ALREADY_REGISTERED,
         format("%s: %p is page-locked already, by %s", site.c_str(), address, range.site.c_str()));
   }
-  ranges_[start] = Range{bytes, true, device, flags, site};
+  ranges_[start] = Range{bytes, true, context, flags, site};
 }
 
 void HostMemory::withdraw(void* address) {
   auto found = find(address, true, "registered");
   released_[found->first] = found->second;
   ranges_.erase(found);
+}
+
+void HostMemory::end(Handle context) {
+  std::vector<void*> allocated;
+  for (auto entry = ranges_.begin(); entry != ranges_.end();) {
+    bool mine = entry->second.context == context;
+    if (mine && !entry->second.registered) allocated.push_back(reinterpret_cast<void*>(entry->first));
+    entry = mine && entry->second.registered ? ranges_.erase(entry) : std::next(entry);
+  }
+  for (void* address : allocated) release(address);
 }
 
 const HostMemory::Range* HostMemory::holding(const void* address, uint64_t bytes) const {

@@ -4,6 +4,8 @@
 #include <map>
 #include <string>
 
+#include "symbols.h"
+
 namespace muond {
 
 /** Page-locked host memory: what the driver allocated and what was registered with it. Called under
@@ -13,15 +15,15 @@ class HostMemory {
   struct Range {
     uint64_t bytes;
     bool registered;
-    int device;
+    Handle context;  // with which it goes
     unsigned flags;
     std::string site;
   };
 
   /** New memory, filled with a pattern that reads as NaN: its content is undefined on hardware. */
-  void* allocate(uint64_t bytes, unsigned flags, int device, const std::string& site);
+  void* allocate(uint64_t bytes, unsigned flags, Handle context, const std::string& site);
   void release(void* address);
-  void enroll(void* address, uint64_t bytes, unsigned flags, int device, const std::string& site);
+  void enroll(void* address, uint64_t bytes, unsigned flags, Handle context, const std::string& site);
   void withdraw(void* address);
 
   /** The range that holds all these bytes, or null. */
@@ -29,6 +31,8 @@ class HostMemory {
   /** The same, as a Fault that names the call. */
   void demand(const void* address, uint64_t bytes, const std::string& who) const;
   const std::map<uintptr_t, Range>& ranges() const { return ranges_; }
+  /** Forgets what was allocated or registered in a context that ends. */
+  void end(Handle context);
 
  private:
   std::map<uintptr_t, Range>::const_iterator find(const void* address, bool registered,

@@ -13,7 +13,7 @@ void reportHandles(Context& context) {
   std::vector<Handle> gone;
   for (const auto& [number, library] : libraries().all()) {
     if (library->context.get() != &context) continue;
-    Driver::get().report.leak(format("a cuBLAS handle of device %d, made by %s",
+    if (context.error == CUDA_SUCCESS) Driver::get().report.leak(format("a cuBLAS handle of device %d, made by %s",
                                      context.device->ordinal, library->site.c_str()));
     gone.push_back(library->handle);
   }

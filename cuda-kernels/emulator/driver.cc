@@ -18,11 +18,6 @@ void reportAtExit() {
   driverLock() = std::move(lock);
   auto contexts = driver.contexts.all();
   for (auto& [handle, context] : contexts) endContext(context);
-  for (const auto& [address, range] : driver.host.ranges()) {
-    driver.report.leak(format("%llu bytes of page-locked host memory at 0x%lx, of %s",
-                              static_cast<unsigned long long>(range.bytes),
-                              static_cast<unsigned long>(address), range.site.c_str()));
-  }
   driverLock().unlock();
 }
 

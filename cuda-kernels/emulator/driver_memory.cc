@@ -119,7 +119,7 @@ int cuMemHostAlloc(void** address, size_t bytes, unsigned flags) {
       throw Fault(CUDA_INVALID_VALUE, format("flags %u are unknown", flags));
     call.detail = format("%zu bytes", bytes);
     given(address, "address") =
-        Driver::get().host.allocate(bytes, flags, context->device->ordinal, call.site());
+        Driver::get().host.allocate(bytes, flags, context->handle, call.site());
   });
 }
 
@@ -128,7 +128,7 @@ int cuMemAllocHost_v2(void** address, size_t bytes) {
     std::shared_ptr<Context> context = hostCall(call);
     call.detail = format("%zu bytes", bytes);
     given(address, "address") =
-        Driver::get().host.allocate(bytes, 0, context->device->ordinal, call.site());
+        Driver::get().host.allocate(bytes, 0, context->handle, call.site());
   });
 }
 
@@ -145,7 +145,7 @@ int cuMemHostRegister_v2(void* address, size_t bytes, unsigned flags) {
   return call(__func__, [&](Call& call) {
     std::shared_ptr<Context> context = hostCall(call);
     call.detail = format("%zu bytes", bytes);
-    Driver::get().host.enroll(address, bytes, flags, context->device->ordinal, call.site());
+    Driver::get().host.enroll(address, bytes, flags, context->handle, call.site());
   });
 }
 

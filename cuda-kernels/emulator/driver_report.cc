@@ -37,7 +37,7 @@ void Report::print(const char* kind, const std::string& message) {
 
 void Report::fault(const std::string& message) {
   std::lock_guard<std::mutex> hold(mutex_);
-  faults_++;
+  last_ = message;
   print("fault", message);
 }
 

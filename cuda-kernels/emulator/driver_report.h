@@ -32,7 +32,8 @@ class Report {
   /** Forgets planned failures and their counts, and plans these. */
   void plan(std::vector<PlannedFailure> failures);
 
-  uint64_t faults() const { return faults_; }
+  /** The last fault's message, for tests. */
+  const std::string& last() const { return last_; }
 
  private:
   void print(const char* kind, const std::string& message);
@@ -40,7 +41,7 @@ class Report {
   std::mutex mutex_;
   std::FILE* trace_ = nullptr;
   std::vector<PlannedFailure> failures_;
-  uint64_t faults_ = 0;
+  std::string last_;
 };
 
 }  // namespace muond

@@ -87,12 +87,14 @@ void forgetWritten(const Work& work) {
   }
 }
 
+/** An error while work runs ends its context, whatever the same error at a call would do. */
 void fail(Work& work, const Fault& fault) {
   std::string message = fault.what();
   if (message.find(work.operation->what) == std::string::npos)
     message += "; queued by " + work.name();
   Driver::get().report.fault(message);
-  failContext(*work.context, fault.code, message);
+  bool sticky = fault.code >= CUDA_ILLEGAL_ADDRESS && fault.code < 800;
+  failContext(*work.context, sticky ? fault.code : int{CUDA_ILLEGAL_ADDRESS}, message);
 }
 
 void run(const std::shared_ptr<Work>& work) {
