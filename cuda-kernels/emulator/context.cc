@@ -30,14 +30,17 @@ void reportMemory(Context& context) {
   Report& report = Driver::get().report;
   for (const auto& [address, range] : Driver::get().host.ranges()) {
     if (range.context != context.handle) continue;
-    report.leak(format("%llu bytes of page-locked host memory at 0x%lx, of %s", static_cast<unsigned long long>(range.bytes),
+    report.leak(format("%llu bytes of page-locked host memory at 0x%lx, of %s",
+                       static_cast<unsigned long long>(range.bytes),
                        static_cast<unsigned long>(address), range.site.c_str()));
   }
   std::lock_guard<std::mutex> hold(context.device->lock);
   for (const DeviceMemory::Allocation& allocation : context.device->memory.live()) {
     if (context.allocations.count(allocation.address) == 0) continue;
-    report.leak(format("%llu bytes at 0x%llx on device %d, allocated by %s", static_cast<unsigned long long>(allocation.bytes),
-                       static_cast<unsigned long long>(allocation.address), context.device->ordinal, allocation.site.c_str()));
+    report.leak(format("%llu bytes at 0x%llx on device %d, allocated by %s",
+                       static_cast<unsigned long long>(allocation.bytes),
+                       static_cast<unsigned long long>(allocation.address), context.device->ordinal,
+                       allocation.site.c_str()));
   }
 }
 
@@ -48,15 +51,16 @@ void releaseMemory(Context& context) {
 }
 
 void reportWork(Context& context) {
-  if (context.inflight.empty()) return;
   size_t count = 0;
   std::string first;
   for (const auto& [chain, works] : context.inflight) {
     for (const auto& work : works) {
+      if (!work->operation->run) continue;  // an event or a wait: nothing is lost
       if (first.empty()) first = work->name();
       count++;
     }
   }
+  if (count == 0) return;
   Driver::get().report.leak(
       format("%zu operations on device %d were never waited for, one of them %s", count,
              context.device->ordinal, first.c_str()));

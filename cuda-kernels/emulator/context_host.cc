@@ -21,7 +21,8 @@ bool overlaps(uintptr_t a, uint64_t aBytes, uintptr_t b, uint64_t bBytes) {
 
 }  // namespace
 
-void* HostMemory::allocate(uint64_t bytes, unsigned flags, Handle context, const std::string& site) {
+void* HostMemory::allocate(uint64_t bytes, unsigned flags, Handle context,
+                           const std::string& site) {
   if (bytes == 0) throw Fault(CUDA_INVALID_VALUE, site + ": 0 bytes (expected: at least one)");
   // A page that cannot be touched follows, so that the host's own overruns end at once.
   uint64_t mapped = pages(bytes) + kPage;
@@ -75,7 +76,8 @@ void HostMemory::end(Handle context) {
   std::vector<void*> allocated;
   for (auto entry = ranges_.begin(); entry != ranges_.end();) {
     bool mine = entry->second.context == context;
-    if (mine && !entry->second.registered) allocated.push_back(reinterpret_cast<void*>(entry->first));
+    if (mine && !entry->second.registered)
+      allocated.push_back(reinterpret_cast<void*>(entry->first));
     entry = mine && entry->second.registered ? ranges_.erase(entry) : std::next(entry);
   }
   for (void* address : allocated) release(address);

@@ -23,7 +23,8 @@ class HostMemory {
   /** New memory, filled with a pattern that reads as NaN: its content is undefined on hardware. */
   void* allocate(uint64_t bytes, unsigned flags, Handle context, const std::string& site);
   void release(void* address);
-  void enroll(void* address, uint64_t bytes, unsigned flags, Handle context, const std::string& site);
+  void enroll(void* address, uint64_t bytes, unsigned flags, Handle context,
+              const std::string& site);
   void withdraw(void* address);
 
   /** The range that holds all these bytes, or null. */

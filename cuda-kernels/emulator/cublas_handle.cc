@@ -13,8 +13,9 @@ void reportHandles(Context& context) {
   std::vector<Handle> gone;
   for (const auto& [number, library] : libraries().all()) {
     if (library->context.get() != &context) continue;
-    if (context.error == CUDA_SUCCESS) Driver::get().report.leak(format("a cuBLAS handle of device %d, made by %s",
-                                     context.device->ordinal, library->site.c_str()));
+    if (context.error == CUDA_SUCCESS)
+      Driver::get().report.leak(format("a cuBLAS handle of device %d, made by %s",
+                                       context.device->ordinal, library->site.c_str()));
     gone.push_back(library->handle);
   }
   for (Handle handle : gone) libraries().remove(handle);

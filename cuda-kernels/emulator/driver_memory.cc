@@ -127,8 +127,7 @@ int cuMemAllocHost_v2(void** address, size_t bytes) {
   return call(__func__, [&](Call& call) {
     std::shared_ptr<Context> context = hostCall(call);
     call.detail = format("%zu bytes", bytes);
-    given(address, "address") =
-        Driver::get().host.allocate(bytes, 0, context->handle, call.site());
+    given(address, "address") = Driver::get().host.allocate(bytes, 0, context->handle, call.site());
   });
 }
 

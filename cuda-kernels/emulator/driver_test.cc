@@ -12,9 +12,12 @@ TEST(counts_its_devices, SETTINGS("MUOND_EMULATOR_DEVICES=3"), LINES()) {
   CHECK_CODE(CUDA_INVALID_DEVICE, cuDevicePrimaryCtxRetain(&context, 3));
 }
 
-TEST(without_devices_there_is_none, SETTINGS("MUOND_EMULATOR_DEVICES=0"), LINES()) { CHECK_CODE(CUDA_NO_DEVICE, cuInit(0)); }
+TEST(without_devices_there_is_none, SETTINGS("MUOND_EMULATOR_DEVICES=0"), LINES()) {
+  CHECK_CODE(CUDA_NO_DEVICE, cuInit(0));
+}
 
-TEST(use_from_an_unbound_thread, SETTINGS(), LINES("cuMemAlloc_v2|no context is current on this thread")) {
+TEST(use_from_an_unbound_thread, SETTINGS(),
+     LINES("cuMemAlloc_v2|no context is current on this thread")) {
   OnDevice device;
   std::thread([] {
     DevicePointer address;
@@ -22,8 +25,11 @@ TEST(use_from_an_unbound_thread, SETTINGS(), LINES("cuMemAlloc_v2|no context is 
   }).join();
 }
 
-TEST(use_after_the_context_ended, SETTINGS(), LINES("cuMemAlloc_v2|the context made by cuDevicePrimaryCtxRetain (call 2|has ended")) {
-  { OnDevice device; }
+TEST(use_after_the_context_ended, SETTINGS(),
+     LINES("cuMemAlloc_v2|the context made by cuDevicePrimaryCtxRetain (call 2|has ended")) {
+  {
+    OnDevice device;
+  }
   DevicePointer address;
   CHECK_CODE(CUDA_CONTEXT_IS_DESTROYED, cuMemAlloc_v2(&address, 4));
 }
@@ -44,7 +50,8 @@ TEST(memory_is_finite_and_comes_back, SETTINGS("MUOND_EMULATOR_MEMORY=1M"), LINE
   CHECK(available == before);
 }
 
-TEST(free_of_what_is_not_an_allocation, SETTINGS(), LINES("cuMemFree_v2|is not the start of a live allocation", "cuMemFree_v2|is not the start")) {
+TEST(free_of_what_is_not_an_allocation, SETTINGS(),
+     LINES("cuMemFree_v2|is not the start of a live allocation", "cuMemFree_v2|is not the start")) {
   OnDevice device;
   DevicePointer address;
   OK(cuMemAlloc_v2(&address, 1024));
@@ -54,7 +61,8 @@ TEST(free_of_what_is_not_an_allocation, SETTINGS(), LINES("cuMemFree_v2|is not t
 }
 
 TEST(free_while_work_is_pending, SETTINGS(),
-     LINES("cuMemFree_v2|is used by cuMemsetD32Async|which was not waited for", "cuMemFree_v2|is used by cuLaunchKernel|fill")) {
+     LINES("cuMemFree_v2|is used by cuMemsetD32Async|which was not waited for",
+           "cuMemFree_v2|is used by cuLaunchKernel|fill")) {
   OnDevice device;
   AStream stream;
   DeviceBytes bytes(1024);
@@ -67,7 +75,8 @@ TEST(free_while_work_is_pending, SETTINGS(),
   OK(cuStreamSynchronize(stream));
 }
 
-TEST(host_memory_released_while_work_is_pending, SETTINGS(), LINES("cuMemFreeHost|is used by cuMemcpyHtoDAsync_v2")) {
+TEST(host_memory_released_while_work_is_pending, SETTINGS(),
+     LINES("cuMemFreeHost|is used by cuMemcpyHtoDAsync_v2")) {
   OnDevice device;
   AStream stream;
   DeviceBytes bytes(1024);
@@ -94,8 +103,10 @@ TEST(stream_ordered_free, SETTINGS(), LINES("cuMemcpyDtoHAsync_v2|freed")) {
 }
 
 TEST(leaks_are_reported_with_their_site, SETTINGS(),
-     LINES("leak: 1 operations|never waited for, one of them cuMemsetD8_v2", "leak: an event|made by cuEventCreate (call 4",
-           "leak: a stream|made by cuStreamCreate (call 5", "leak: 4096 bytes of page-locked host memory|of cuMemHostAlloc (call 7",
+     LINES("leak: 1 operations|never waited for, one of them cuMemsetD8_v2",
+           "leak: an event|made by cuEventCreate (call 4",
+           "leak: a stream|made by cuStreamCreate (call 5",
+           "leak: 4096 bytes of page-locked host memory|of cuMemHostAlloc (call 7",
            "leak: 1024 bytes at 0x|device 0, allocated by cuMemAlloc_v2 (call 6")) {
   OnDevice device;
   Handle event, stream;
@@ -108,7 +119,8 @@ TEST(leaks_are_reported_with_their_site, SETTINGS(),
   OK(cuMemsetD8_v2(address, 0, 1024));
 }
 
-TEST(leaks_are_reported_at_exit, SETTINGS(), LINES("leak: 1024 bytes|allocated by cuMemAlloc_v2 (call 4")) {
+TEST(leaks_are_reported_at_exit, SETTINGS(),
+     LINES("leak: 1024 bytes|allocated by cuMemAlloc_v2 (call 4")) {
   OK(cuInit(0));
   Handle context;
   OK(cuDevicePrimaryCtxRetain(&context, 0));
@@ -127,7 +139,9 @@ TEST(planned_failure_of_an_allocation, SETTINGS("MUOND_EMULATOR_FAIL=cuMemAlloc_
   CHECK_CODE(CUDA_OUT_OF_MEMORY, cuMemAlloc_v2(&address, 4));
 }
 
-TEST(planned_device_error_poisons_one_context, SETTINGS("MUOND_EMULATOR_DEVICES=2", "MUOND_EMULATOR_FAIL=cuMemsetD32Async:1@1=700"), LINES()) {
+TEST(planned_device_error_poisons_one_context,
+     SETTINGS("MUOND_EMULATOR_DEVICES=2", "MUOND_EMULATOR_FAIL=cuMemsetD32Async:1@1=700"),
+     LINES()) {
   OnDevice second(1), first(0);
   AStream good;
   DeviceBytes bytes(64);
@@ -144,7 +158,8 @@ TEST(planned_device_error_poisons_one_context, SETTINGS("MUOND_EMULATOR_DEVICES=
   OK(cuStreamSynchronize(good));
 }
 
-TEST(errors_of_execution_are_sticky, SETTINGS(), LINES("cuMemcpyDtoHAsync_v2 (call|was never written")) {
+TEST(errors_of_execution_are_sticky, SETTINGS(),
+     LINES("cuMemcpyDtoHAsync_v2 (call|was never written")) {
   OnDevice device;
   AStream stream;
   DeviceBytes bytes(64);
@@ -164,13 +179,17 @@ TEST(invalid_ptx_is_refused_with_a_log, SETTINGS(), LINES("cuModuleLoadDataEx|")
   int options[] = {5, 6};
   void* values[] = {log, reinterpret_cast<void*>(sizeof log)};
   Handle module;
-  CHECK_CODE(CUDA_INVALID_PTX, cuModuleLoadDataEx(&module, ".version 7.8\n.target sm_80\n.address_size 64\nnonsense", 2, options, values));
+  CHECK_CODE(CUDA_INVALID_PTX,
+             cuModuleLoadDataEx(&module, ".version 7.8\n.target sm_80\n.address_size 64\nnonsense",
+                                2, options, values));
   CHECK(std::strlen(log) > 0);
 }
 
 TEST(launch_limits, SETTINGS(),
-     LINES("kernel fill: grid (1, 65536, 1)", "kernel fill: block (1, 1, 65)", "kernel fill: 1056 threads", "kernel fill: grid (0, 1, 1) is empty",
-           "kernel fill: 0 + 49153 bytes of shared memory", "kernel fill: no arguments", "kernel fill: 12 bytes of arguments (expected: 16)")) {
+     LINES("kernel fill: grid (1, 65536, 1)", "kernel fill: block (1, 1, 65)",
+           "kernel fill: 1056 threads", "kernel fill: grid (0, 1, 1) is empty",
+           "kernel fill: 0 + 49153 bytes of shared memory", "kernel fill: no arguments",
+           "kernel fill: 12 bytes of arguments (expected: 16)")) {
   OnDevice device;
   AStream stream;
   Fill fill;
@@ -178,7 +197,8 @@ TEST(launch_limits, SETTINGS(),
   DevicePointer to = bytes;
   uint32_t value = 1, count = 16;
   void* each[] = {&to, &value, &count};
-  auto launch = [&](unsigned gx, unsigned gy, unsigned bx, unsigned by, unsigned bz, unsigned shared, void** arguments, void** extra) {
+  auto launch = [&](unsigned gx, unsigned gy, unsigned bx, unsigned by, unsigned bz,
+                    unsigned shared, void** arguments, void** extra) {
     return cuLaunchKernel(fill.function, gx, gy, 1, bx, by, bz, shared, stream, arguments, extra);
   };
   CHECK_CODE(CUDA_INVALID_VALUE, launch(1, 65536, 1, 1, 1, 0, each, nullptr));
@@ -203,17 +223,22 @@ TEST(unknown_kernel_is_an_ordinary_answer, SETTINGS(), LINES()) {
   CHECK_CODE(CUDA_NOT_FOUND, cuModuleGetFunction(&function, fill.module, "absent"));
 }
 
-TEST(a_handle_of_another_kind, SETTINGS(), LINES("cuStreamSynchronize|is not a live stream", "cuEventQuery|is not a live event")) {
+TEST(a_handle_of_another_kind, SETTINGS(),
+     LINES("cuStreamSynchronize|is not a live stream", "cuEventQuery|is not a live event")) {
   OnDevice device;
   AnEvent event;
   CHECK_CODE(CUDA_INVALID_HANDLE, cuStreamSynchronize(event));
   Handle gone;
-  { AnEvent other; gone = other; }
+  {
+    AnEvent other;
+    gone = other;
+  }
   CHECK_CODE(CUDA_INVALID_HANDLE, cuEventQuery(gone));
 }
 
 TEST(objects_of_another_device, SETTINGS("MUOND_EMULATOR_DEVICES=2"),
-     LINES("cuStreamSynchronize|belongs to device 0's context, but device 1's is current", "cuMemcpyHtoDAsync_v2|is memory of device 0, but the stream is of device 1")) {
+     LINES("cuStreamSynchronize|belongs to device 0's context, but device 1's is current",
+           "cuMemcpyHtoDAsync_v2|is memory of device 0, but the stream is of device 1")) {
   OnDevice second(1), first(0);
   AStream stream;
   DeviceBytes bytes(64);
@@ -248,7 +273,8 @@ TEST(peer_copy, SETTINGS("MUOND_EMULATOR_DEVICES=2"), LINES()) {
   }
 }
 
-TEST(registered_host_memory, SETTINGS(), LINES("cuMemHostRegister_v2|is page-locked already, by cuMemHostRegister_v2")) {
+TEST(registered_host_memory, SETTINGS(),
+     LINES("cuMemHostRegister_v2|is page-locked already, by cuMemHostRegister_v2")) {
   OnDevice device;
   AStream stream;
   DeviceBytes bytes(64);
@@ -260,7 +286,8 @@ TEST(registered_host_memory, SETTINGS(), LINES("cuMemHostRegister_v2|is page-loc
   OK(cuMemHostUnregister(host.data()));
 }
 
-TEST(module_unloaded_while_its_kernel_is_pending, SETTINGS(), LINES("cuModuleUnload|is used by cuLaunchKernel")) {
+TEST(module_unloaded_while_its_kernel_is_pending, SETTINGS(),
+     LINES("cuModuleUnload|is used by cuLaunchKernel")) {
   OnDevice device;
   AStream stream;
   DeviceBytes bytes(64);
@@ -270,11 +297,16 @@ TEST(module_unloaded_while_its_kernel_is_pending, SETTINGS(), LINES("cuModuleUnl
   OK(cuStreamSynchronize(stream));
 }
 
-TEST(unsupported_calls_say_so, SETTINGS(), LINES("cuArrayDestroy is not supported")) { CHECK_CODE(CUDA_NOT_SUPPORTED, cuArrayDestroy(nullptr)); }
+TEST(unsupported_calls_say_so, SETTINGS(), LINES("cuArrayDestroy is not supported")) {
+  CHECK_CODE(CUDA_NOT_SUPPORTED, cuArrayDestroy(nullptr));
+}
 
 TEST(the_trace_has_a_line_for_each_call, SETTINGS("MUOND_EMULATOR_TRACE=/dev/stderr"),
-     LINES("call cuInit (call 1", "call cuDevicePrimaryCtxRetain (call 2", "call cuCtxSetCurrent (call 3", "call cuMemAlloc_v2 (call 4|64 bytes on device 0 = 0",
-           "run cuMemcpyHtoD_v2 (call 5|64 bytes from host to device, pageable", "call cuMemcpyHtoD_v2 (call 5|64 bytes from host to device on the legacy stream, pageable = 0",
+     LINES("call cuInit (call 1", "call cuDevicePrimaryCtxRetain (call 2",
+           "call cuCtxSetCurrent (call 3", "call cuMemAlloc_v2 (call 4|64 bytes on device 0 = 0",
+           "run cuMemcpyHtoD_v2 (call 5|64 bytes from host to device, pageable",
+           "call cuMemcpyHtoD_v2 (call 5|64 bytes from host to device on the legacy stream, "
+           "pageable = 0",
            "call cuMemFree_v2 (call 6", "call cuDevicePrimaryCtxRelease_v2 (call 7")) {
   OnDevice device;
   DeviceBytes bytes(64);

@@ -46,7 +46,8 @@ int cuModuleLoadDataEx(Handle*, const void*, unsigned, int*, void**);
 int cuModuleUnload(Handle);
 int cuModuleGetFunction(Handle*, Handle, const char*);
 int cuFuncSetAttribute(Handle, int, int);
-int cuLaunchKernel(Handle, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, Handle, void**, void**);
+int cuLaunchKernel(Handle, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
+                   Handle, void**, void**);
 int cuLaunchHostFunc(Handle, void (*)(void*), void*);
 int cuStreamCreate(Handle*, unsigned);
 int cuStreamDestroy_v2(Handle);
@@ -82,20 +83,22 @@ namespace muond::test {
   _exit(1);
 }
 
-#define CHECK(condition) \
-  do { \
+#define CHECK(condition)                                                 \
+  do {                                                                   \
     if (!(condition)) muond::test::stop(__FILE__, __LINE__, #condition); \
   } while (false)
-#define CHECK_CODE(expected, call) \
-  do { \
-    int code = (call); \
-    if (code != (expected)) muond::test::stop(__FILE__, __LINE__, muond::format("%s gave %d (expected: %d)", #call, code, int(expected))); \
+#define CHECK_CODE(expected, call)                                                                 \
+  do {                                                                                             \
+    int given_ = (call);                                                                           \
+    if (given_ != (expected))                                                                      \
+      muond::test::stop(__FILE__, __LINE__,                                                        \
+                        muond::format("%s gave %d (expected: %d)", #call, given_, int(expected))); \
   } while (false)
 #define OK(call) CHECK_CODE(0, call)
 
 /**
- * A test in a process of its own, with these settings in its environment. Its lines on stderr must be exactly as many
- * as `lines`, each holding every part (separated by '|') of its own entry.
+ * A test in a process of its own, with these settings in its environment. Its lines on stderr must
+ * be exactly as many as `lines`, each holding every part (separated by '|') of its own entry.
  */
 struct Test {
   const char* name;
@@ -110,7 +113,8 @@ inline std::vector<Test>& tests() {
 }
 
 struct Register {
-  Register(const char* name, std::vector<std::string> settings, std::vector<std::string> lines, std::function<void()> body) {
+  Register(const char* name, std::vector<std::string> settings, std::vector<std::string> lines,
+           std::function<void()> body) {
     tests().push_back({name, std::move(settings), std::move(lines), std::move(body)});
   }
 };
@@ -147,14 +151,16 @@ inline bool run(const Test& test) {
   close(ends[1]);
   std::string text;
   char buffer[4096];
-  for (ssize_t got; (got = read(ends[0], buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<size_t>(got));
+  for (ssize_t got; (got = read(ends[0], buffer, sizeof buffer)) > 0;)
+    text.append(buffer, static_cast<size_t>(got));
   close(ends[0]);
   int status = 0;
   waitpid(child, &status, 0);
   std::vector<std::string> lines = split(text, '\n');
   bool good = status == 0 && lines.size() == test.lines.size();
   for (size_t i = 0; good && i < lines.size(); i++) good = matches(lines[i], test.lines[i]);
-  if (!good) std::printf("  FAILED %s (status %d); on stderr:\n%s", test.name, status, text.c_str());
+  if (!good)
+    std::printf("  FAILED %s (status %d); on stderr:\n%s", test.name, status, text.c_str());
   return good;
 }
 
@@ -168,8 +174,8 @@ inline int runAll() {
 /** TEST(name, {settings}, {lines}) { body } */
 #define SETTINGS(...) {__VA_ARGS__}
 #define LINES(...) {__VA_ARGS__}
-#define TEST(name, settings, lines) \
-  static void test_##name(); \
+#define TEST(name, settings, lines)                                                  \
+  static void test_##name();                                                         \
   static muond::test::Register register_##name(#name, settings, lines, test_##name); \
   static void test_##name()
 
@@ -253,9 +259,11 @@ struct Fill {
     OK(cuModuleGetFunction(&function, module, "fill"));
   }
   ~Fill() { OK(cuModuleUnload(module)); }
-  int operator()(DevicePointer to, uint32_t value, uint32_t count, Handle stream, unsigned threads = 64) const {
+  int operator()(DevicePointer to, uint32_t value, uint32_t count, Handle stream,
+                 unsigned threads = 64) const {
     void* arguments[] = {&to, &value, &count};
-    return cuLaunchKernel(function, (count + threads - 1) / threads, 1, 1, threads, 1, 1, 0, stream, arguments, nullptr);
+    return cuLaunchKernel(function, (count + threads - 1) / threads, 1, 1, threads, 1, 1, 0, stream,
+                          arguments, nullptr);
   }
   Handle module = nullptr, function = nullptr;
 };
