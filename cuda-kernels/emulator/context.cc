@@ -79,6 +79,20 @@ void reportLeaks(Context& context) {
 
 }  // namespace
 
+bool Device::owns(uint64_t address) const { return memory.owns(address); }
+
+void Device::read(uint64_t address, void* to, uint64_t bytes, const std::string& who) const {
+  memory.read(address, to, bytes, who.c_str());
+}
+
+void Device::write(uint64_t address, const void* from, uint64_t bytes, const std::string& who) {
+  memory.write(address, from, bytes, who.c_str());
+}
+
+void Device::fill(uint64_t address, uint8_t value, uint64_t bytes, const std::string& who) {
+  memory.fill(address, value, 1, bytes, who.c_str());
+}
+
 std::vector<std::shared_ptr<Context>>& threadContexts() {
   thread_local std::vector<std::shared_ptr<Context>> contexts;
   return contexts;

@@ -19,6 +19,12 @@ struct Stream;
 struct Device {
   Device(int ordinal, uint64_t bytes) : ordinal(ordinal), memory(ordinal, bytes) {}
 
+  // For the cuBLAS library, which does not see the memory's own functions; under `lock`.
+  bool owns(uint64_t address) const;
+  void read(uint64_t address, void* to, uint64_t bytes, const std::string& who) const;
+  void write(uint64_t address, const void* from, uint64_t bytes, const std::string& who);
+  void fill(uint64_t address, uint8_t value, uint64_t bytes, const std::string& who);
+
   const int ordinal;
   std::mutex lock;
   DeviceMemory memory;

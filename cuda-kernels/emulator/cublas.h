@@ -60,8 +60,8 @@ struct Operand {
   int64_t stride = 0;
   bool list = false;
 
-  /** Where matrix `index` is; `memory` holds the list. */
-  uint64_t locate(int64_t index, DeviceMemory& memory, const std::string& who) const;
+  /** Where matrix `index` is; the device holds the list. */
+  uint64_t locate(int64_t index, const Device& memory, const std::string& who) const;
   /** The bytes of matrix `index`; not for lists. */
   Access access(int64_t index, bool write) const;
   void check() const;

@@ -57,7 +57,7 @@ void checkTypes(const Product& product) {
 
 void checkPlace(const Operand& operand, const Device& device) {
   uint64_t unit = operand.list ? 8 : bytesOf(operand.type);
-  demand(device.memory.owns(operand.address),
+  demand(device.owns(operand.address),
          format("%s is at 0x%llx, which is no memory of device %d", operand.name,
                 static_cast<unsigned long long>(operand.address), device.ordinal));
   demand(operand.address % unit == 0,
@@ -129,7 +129,7 @@ Packed load(const Queued& queued, const Operand& operand, int64_t index, Packed:
   bool left = side == Packed::Side::Left;
   int64_t extent = left ? queued.product.m : queued.product.n;
   Packed packed(side, extent, queued.product.k);
-  DeviceMemory& memory = queued.device->memory;
+  Device& memory = *queued.device;
   const std::string who =
       queued.what + format(", %s, matrix %lld", operand.name, static_cast<long long>(index));
   uint64_t address = operand.locate(index, memory, who), unit = bytesOf(operand.type);
@@ -139,7 +139,7 @@ Packed load(const Queued& queued, const Operand& operand, int64_t index, Packed:
   for (int64_t column = 0; column < operand.columns; column++) {
     if (column % together == 0)
       memory.read(address + static_cast<uint64_t>(column * operand.ld) * unit, bytes.data(),
-                  bytes.size(), who.c_str());
+                  bytes.size(), who);
     const uint8_t* start =
         bytes.data() + static_cast<size_t>(column % together * operand.rows) * unit;
     for (int64_t row = 0; row < operand.rows; row++)
@@ -167,7 +167,7 @@ void store(uint8_t* bytes, Type type, float value) {
  */
 void finish(const Queued& queued, int64_t index, const std::vector<float>& product) {
   const Operand& c = queued.product.c;
-  DeviceMemory& memory = queued.device->memory;
+  Device& memory = *queued.device;
   const std::string who = queued.what + format(", C, matrix %lld", static_cast<long long>(index));
   uint64_t address = c.locate(index, memory, who), unit = bytesOf(c.type);
   std::vector<uint8_t> bytes(static_cast<size_t>(c.rows) * unit);
@@ -177,7 +177,7 @@ void finish(const Queued& queued, int64_t index, const std::vector<float>& produ
     uint64_t at = address + static_cast<uint64_t>(column * c.ld + from) * unit,
              size = static_cast<uint64_t>(to - from) * unit;
     if (size == 0) continue;
-    if (queued.beta != 0) memory.read(at, bytes.data(), size, who.c_str());
+    if (queued.beta != 0) memory.read(at, bytes.data(), size, who);
     for (int64_t row = from; row < to; row++) {
       uint8_t* target = bytes.data() + static_cast<size_t>(row - from) * unit;
       float value = queued.alpha *
@@ -185,7 +185,7 @@ void finish(const Queued& queued, int64_t index, const std::vector<float>& produ
       if (queued.beta != 0) value += queued.beta * convert(target, c.type, Compute::Float32);
       store(target, c.type, value);
     }
-    memory.write(at, bytes.data(), size, who.c_str());
+    memory.write(at, bytes.data(), size, who);
   }
 }
 
@@ -193,19 +193,16 @@ void scribble(const Queued& queued) {
   if (queued.workspace == 0) return;
   uint64_t bytes = std::min(queued.workspaceBytes, kScribble);
   const std::string who = queued.what + ", workspace";
-  queued.device->memory.fill(queued.workspace, 0xff, 1, bytes, who.c_str());
-  queued.device->memory.fill(queued.workspace + queued.workspaceBytes - bytes, 0xff, 1, bytes,
-                             who.c_str());
+  queued.device->fill(queued.workspace, 0xff, bytes, who);
+  queued.device->fill(queued.workspace + queued.workspaceBytes - bytes, 0xff, bytes, who);
 }
 
 void run(Queued queued) {
   std::lock_guard<std::mutex> hold(queued.device->lock);
   if (queued.deviceScalars) {
     const std::string who = queued.what + ", alpha or beta";
-    queued.device->memory.read(reinterpret_cast<uint64_t>(queued.product.alpha), &queued.alpha, 4,
-                               who.c_str());
-    queued.device->memory.read(reinterpret_cast<uint64_t>(queued.product.beta), &queued.beta, 4,
-                               who.c_str());
+    queued.device->read(reinterpret_cast<uint64_t>(queued.product.alpha), &queued.alpha, 4, who);
+    queued.device->read(reinterpret_cast<uint64_t>(queued.product.beta), &queued.beta, 4, who);
   }
   scribble(queued);
   const Product& product = queued.product;
@@ -224,7 +221,7 @@ void readHostScalars(Queued& queued) {
   for (const void* scalar : {queued.product.alpha, queued.product.beta}) {
     demand(scalar != nullptr, "alpha or beta is null");
     for (const auto& device : Driver::get().devices) {
-      demand(!device->memory.owns(reinterpret_cast<uint64_t>(scalar)),
+      demand(!device->owns(reinterpret_cast<uint64_t>(scalar)),
              format("alpha or beta is at %p, device memory, but the handle's pointer mode is host",
                     scalar));
     }
@@ -245,11 +242,10 @@ Access workspaceOf(const Library& library) {
 
 }  // namespace
 
-uint64_t Operand::locate(int64_t index, DeviceMemory& memory, const std::string& who) const {
+uint64_t Operand::locate(int64_t index, const Device& memory, const std::string& who) const {
   if (!list) return address + static_cast<uint64_t>(index * stride) * bytesOf(type);
   uint64_t found = 0;
-  memory.read(address + static_cast<uint64_t>(index) * 8, &found, 8,
-              (who + ", its address").c_str());
+  memory.read(address + static_cast<uint64_t>(index) * 8, &found, 8, who + ", its address");
   return found;
 }
 
