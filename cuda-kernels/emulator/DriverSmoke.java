@@ -66,7 +66,8 @@ public class DriverSmoke {
     cublasCreate(blas);
     cublasSetStream(blas, new cudaStream_t(stream));
     cublasSetWorkspace(blas, arena.withByteOffset(1 << 19), 1 << 19);
-    cuModuleLoadDataEx(module, Pointer.to((FILL + "\0").getBytes()), 0, new int[0], Pointer.to(new int[0]));
+    Pointer ptx = Pointer.to((FILL + "\0").getBytes());
+    cuModuleLoadDataEx(module, ptx, 0, new int[0], Pointer.to(new int[0]));
   }
 
   /** C = 2 A Aᵀ + C with a row of A filled by a kernel, launched twice. */
@@ -81,7 +82,8 @@ public class DriverSmoke {
     cuLaunchKernel(fill, 1, 1, 1, N, 1, 1, 0, stream, parameters, null);
     cublasGemmStridedBatchedEx_new(
         blas, cublasOperation.CUBLAS_OP_N, cublasOperation.CUBLAS_OP_T, N, N, N,
-        Pointer.to(new float[] {2}), a, cudaDataType.CUDA_R_32F, N, 0, a, cudaDataType.CUDA_R_32F, N, 0,
+        Pointer.to(new float[] {2}), a, cudaDataType.CUDA_R_32F, N, 0,
+        a, cudaDataType.CUDA_R_32F, N, 0,
         Pointer.to(new float[] {1}), c, cudaDataType.CUDA_R_32F, N, 0, 1,
         cublasComputeType.CUBLAS_COMPUTE_32F, cublasGemmAlgo.CUBLAS_GEMM_DEFAULT);
     cuMemcpyDtoHAsync(out, c, 4 * N * N, stream);
@@ -102,7 +104,8 @@ public class DriverSmoke {
         float value = k == 0 ? 0.5f : launch * k;
         expected += 2 * value * value;
       }
-      demand(received.getFloat(4 * (N * N - 1)) == expected, received.getFloat(0) + " is not " + expected);
+      float last = received.getFloat(4 * (N * N - 1));
+      demand(last == expected, last + " is not " + expected);
     }
     cuGraphExecDestroy(step);
     cuGraphDestroy(graph);
@@ -116,7 +119,8 @@ public class DriverSmoke {
       demand(expected.getMessage().equals("CUDA_ERROR_INVALID_VALUE"), expected.getMessage());
     }
     try {
-      cublasDgemv(blas, 0, 1, 1, Pointer.to(new double[1]), arena, 1, arena, 1, Pointer.to(new double[1]), arena, 1);
+      Pointer one = Pointer.to(new double[] {1});
+      cublasDgemv(blas, 0, 1, 1, one, arena, 1, arena, 1, one, arena, 1);
       throw new AssertionError("a call that is not supported went through");
     } catch (CudaException expected) {
       demand(expected.getMessage().equals("CUBLAS_STATUS_NOT_SUPPORTED"), expected.getMessage());

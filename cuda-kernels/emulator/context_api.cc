@@ -15,76 +15,55 @@ Device& deviceOf(int ordinal) {
   return Driver::get().device(ordinal);
 }
 
+struct Attribute {
+  int which, value;
+};
+
 /** Compute capability 8.0, as an A100 describes itself; what is not listed is 0. */
+constexpr Attribute kAttributes[] = {
+    {1, kMaxThreadsPerBlock},
+    {2, 1024},
+    {3, 1024},
+    {4, 64},  // block x, y, z
+    {5, 0x7fffffff},
+    {6, 65535},
+    {7, 65535},  // grid x, y, z
+    {8, kSharedWithoutOptIn},
+    {97, kSharedOptIn},
+    {81, 164 * 1024},
+    {111, 1024},  // shared memory
+    {9, 65536},
+    {10, 32},
+    {11, 0x7fffffff},  // constant memory, warp, pitch
+    {12, 65536},
+    {82, 65536},  // registers of a block, of a multiprocessor
+    {13, 1410000},
+    {36, 1215000},
+    {37, 5120},
+    {38, 40 << 20},  // clocks, bus, L2
+    {14, 512},
+    {16, 108},
+    {39, 2048},
+    {40, 2},
+    {87, 2},
+    {106, 32},
+    {15, 1},
+    {19, 1},
+    {31, 1},
+    {41, 1},
+    {78, 1},
+    {99, 1},
+    {115, 1},  // what it can do
+    {75, kComputeCapability / 10},
+    {76, kComputeCapability % 10},
+};
+
 int attribute(int which, const Device& device) {
-  switch (which) {
-    case 1:
-      return kMaxThreadsPerBlock;
-    case 2:
-    case 3:
-      return 1024;  // block x, y
-    case 4:
-      return 64;  // block z
-    case 5:
-      return 0x7fffffff;  // grid x
-    case 6:
-    case 7:
-      return 65535;  // grid y, z
-    case 8:
-      return kSharedWithoutOptIn;
-    case 9:
-      return 65536;  // constant memory
-    case 10:
-      return 32;  // warp
-    case 11:
-      return 0x7fffffff;  // pitch
-    case 12:
-    case 82:
-      return 65536;  // registers per block, per multiprocessor
-    case 13:
-      return 1410000;  // kHz
-    case 14:
-      return 512;
-    case 15:
-    case 19:
-    case 31:
-    case 41:
-    case 78:
-      return 1;  // overlap, mapping, concurrency, unified addresses, priorities
-    case 16:
-      return 108;  // multiprocessors
-    case 33:
-      return device.ordinal + 1;  // PCI bus
-    case 36:
-      return 1215000;
-    case 37:
-      return 5120;
-    case 38:
-      return 40 << 20;  // L2
-    case 39:
-      return 2048;
-    case 40:
-      return 2;  // copy engines
-    case 75:
-      return kComputeCapability / 10;
-    case 76:
-      return kComputeCapability % 10;
-    case 81:
-      return 164 * 1024;
-    case 87:
-      return 2;
-    case 97:
-      return kSharedOptIn;
-    case 99:
-    case 115:
-      return 1;  // host registration, pools
-    case 106:
-      return 32;
-    case 111:
-      return 1024;  // reserved shared memory
-    default:
-      return 0;
+  if (which == 33) return device.ordinal + 1;  // PCI bus
+  for (const Attribute& known : kAttributes) {
+    if (known.which == which) return known.value;
   }
+  return 0;
 }
 
 void setCurrent(std::shared_ptr<Context> context) {

@@ -275,14 +275,50 @@ void Operand::check() const {
                 static_cast<long long>(ld), static_cast<long long>(rows)));
 }
 
-void submitProduct(Call& call, Library& library, const Product& product) {
+namespace {
+
+void checkShape(const Product& product) {
   demand(product.m >= 0 && product.n >= 0 && product.k >= 0 && product.count >= 0,
          format("m %lld, n %lld, k %lld, count %lld", static_cast<long long>(product.m),
                 static_cast<long long>(product.n), static_cast<long long>(product.k),
                 static_cast<long long>(product.count)));
-  std::shared_ptr<Stream> stream = library.stream;
   checkTypes(product);
   for (const Operand* operand : {&product.a, &product.b, &product.c}) operand->check();
+}
+
+std::shared_ptr<Queued> queue(const Library& library, const Product& product, Device& device) {
+  auto queued = std::make_shared<Queued>();
+  queued->product = product;
+  queued->device = &device;
+  queued->deviceScalars = library.devicePointers;
+  queued->workspace = library.workspace;
+  queued->workspaceBytes = library.workspaceBytes;
+  queued->compute = computeOf(product, library);
+  queued->arithmetic = arithmeticOf(queued->compute, product.a.type);
+  if (!queued->deviceScalars) readHostScalars(*queued);
+  return queued;
+}
+
+/** Checks where the operands are, and tells the operation what it will read and write. */
+void noteAll(Operation& operation, const Library& library, const Product& product,
+             const Device& device) {
+  checkPlace(product.c, device);
+  note(operation, product.c, product.count, true);
+  for (const Operand* operand : {&product.a, &product.b}) {
+    if (product.k == 0) continue;
+    checkPlace(*operand, device);
+    note(operation, *operand, product.count, false);
+  }
+  if (product.k > 0) checkAliases(product);
+  operation.accesses.push_back(workspaceOf(library));
+}
+
+}  // namespace
+
+void submitProduct(Call& call, Library& library, const Product& product) {
+  std::shared_ptr<Stream> stream = library.stream;
+  Device& device = *stream->context->device;
+  checkShape(product);
   if (stream->capture != nullptr && library.workspace == 0) {
     breakCapture(
         *stream->capture, CUDA_CAPTURE_UNSUPPORTED,
@@ -290,32 +326,16 @@ void submitProduct(Call& call, Library& library, const Product& product) {
             " without cublasSetWorkspace (after cublasSetStream), which would allocate one,");
   }
   if (product.m == 0 || product.n == 0 || product.count == 0) return;
-  auto queued = std::make_shared<Queued>();
-  queued->product = product;
-  queued->device = stream->context->device;
-  queued->deviceScalars = library.devicePointers;
-  queued->workspace = library.workspace;
-  queued->workspaceBytes = library.workspaceBytes;
-  queued->compute = computeOf(product, library);
-  queued->arithmetic = arithmeticOf(queued->compute, product.a.type);
-  if (!queued->deviceScalars) readHostScalars(*queued);
-  auto operation = std::make_shared<Operation>();
+  std::shared_ptr<Queued> queued = queue(library, product, device);
   std::string shape = format("%lldx%lldx%lld, %lld times", static_cast<long long>(product.m),
                              static_cast<long long>(product.n), static_cast<long long>(product.k),
                              static_cast<long long>(product.count));
   call.detail = shape + " on " + stream->name();
+  auto operation = std::make_shared<Operation>();
   operation->what = queued->what = call.site() + ": " + shape;
   operation->type = NodeType::Kernel;
-  checkPlace(product.c, *queued->device);
-  note(*operation, product.c, product.count, true);
-  for (const Operand* operand : {&product.a, &product.b}) {
-    if (product.k == 0) continue;
-    checkPlace(*operand, *queued->device);
-    note(*operation, *operand, product.count, false);
-  }
-  if (product.k > 0) checkAliases(product);
-  operation->accesses.push_back(workspaceOf(library));
   operation->run = [queued](uint64_t) { run(*queued); };
+  noteAll(*operation, library, product, device);
   submit(stream, operation);
 }
 
