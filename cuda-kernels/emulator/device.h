@@ -102,9 +102,11 @@ struct Program;
 /** An .entry of a module; lives as long as its module. */
 class Kernel {
  public:
-  explicit Kernel(std::shared_ptr<const Program> program);
+  Kernel(std::shared_ptr<const Program> program, std::string file);
   ~Kernel();
   const std::string& name() const;
+  /** The name that its module was loaded with, for messages. */
+  const std::string& file() const { return file_; }
   const std::vector<Param>& params() const;
   uint32_t paramBytes() const;
   /** Bytes of .shared variables, as they would be laid out without gaps. */
@@ -115,6 +117,7 @@ class Kernel {
 
  private:
   std::shared_ptr<const Program> program_;
+  std::string file_;
 };
 
 /** A parsed PTX module, loaded on one device: its .global and .const variables are allocated there

@@ -112,7 +112,7 @@ struct SharedVariable {
 };
 
 struct Program {
-  std::string name, file;
+  std::string name;
   std::vector<Param> params;
   uint32_t paramBytes = 0;
   uint32_t maxThreads = 1024;
@@ -216,10 +216,11 @@ class Warp {
 /** One launch: what a kernel's warps share. */
 class Launch {
  public:
-  Launch(const Program& program, Dim grid, Dim block, uint32_t dynamicShared, const uint8_t* params,
+  Launch(const Kernel& kernel, Dim grid, Dim block, uint32_t dynamicShared, const uint8_t* params,
          DeviceMemory::Space& memory, uint64_t seed);
   void run();
 
+  const Kernel& kernel;
   const Program& program;
   const Dim grid, block;
   const uint8_t* const params;

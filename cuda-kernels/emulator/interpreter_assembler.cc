@@ -34,9 +34,8 @@ Decoder decoderOf(const ptx::Statement& s) {
 
 Assembler::Assembler(const ptx::Function& function, const std::string& file,
                      const Addresses& globals)
-    : function_(function), addresses_(globals), program_(std::make_unique<Program>()) {
+    : function_(function), file_(file), addresses_(globals), program_(std::make_unique<Program>()) {
   program_->name = function.name;
-  program_->file = file;
   program_->maxThreads = function.maxThreads;
 }
 

@@ -46,6 +46,7 @@ class Assembler {
   /** The index of a label's instruction; false if there is none. */
   bool label(const std::string& name, uint32_t& index) const;
   const ptx::Function& function() const { return function_; }
+  const std::string& file() const { return file_; }
   Program& program() { return *program_; }
 
  private:
@@ -55,6 +56,7 @@ class Assembler {
   void layRegisters();
 
   const ptx::Function& function_;
+  const std::string& file_;
   std::map<std::string, Slot> registers_;
   std::map<std::pair<unsigned, uint64_t>, Slot> constants_;
   std::map<std::string, Slot> specials_;

@@ -25,7 +25,7 @@ const std::map<std::string, Special::Kind> kSpecials = {
 Special::Kind specialOf(const std::string& name) { return kSpecials.at(name); }
 
 void Decoding::unknown(const std::string& why) const {
-  ptx::invalid(assembler.program().file, s.line,
+  ptx::invalid(assembler.file(), s.line,
                "kernel " + assembler.function().name + ": instruction not supported: " + s.text +
                    (why.empty() ? "" : " (" + why + ")"));
 }

@@ -53,9 +53,10 @@ void check(const Program& p, Dim grid, Dim block, uint32_t dynamicShared) {
 
 }  // namespace
 
-Launch::Launch(const Program& program, Dim grid, Dim block, uint32_t dynamicShared,
+Launch::Launch(const Kernel& kernel, Dim grid, Dim block, uint32_t dynamicShared,
                const uint8_t* params, DeviceMemory::Space& memory, uint64_t seed)
-    : program(program),
+    : kernel(kernel),
+      program(kernel.program()),
       grid(grid),
       block(block),
       params(params),
@@ -259,7 +260,7 @@ std::string Launch::whoMade(uint32_t mark, Relation relation) const {
 }
 
 void Launch::fault(const Warp& warp, const LaneFault& f) const {
-  throw Fault(f.code, "kernel " + program.name + " (" + program.file + ":" +
+  throw Fault(f.code, "kernel " + program.name + " (" + kernel.file() + ":" +
                           std::to_string(warp.at->line) + ", block " + triple(current_) +
                           ", thread " + thread(warp.number, f.lane) + "): " + f.what);
 }
@@ -267,7 +268,7 @@ void Launch::fault(const Warp& warp, const LaneFault& f) const {
 void execute(const Kernel& kernel, Dim grid, Dim block, uint32_t dynamicShared,
              const uint8_t* params, DeviceMemory& memory, uint64_t seed) {
   check(kernel.program(), grid, block, dynamicShared);
-  Launch(kernel.program(), grid, block, dynamicShared, params, memory.space(), seed).run();
+  Launch(kernel, grid, block, dynamicShared, params, memory.space(), seed).run();
 }
 
 }  // namespace muond

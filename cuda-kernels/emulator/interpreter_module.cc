@@ -5,7 +5,8 @@
 
 namespace muond {
 
-Kernel::Kernel(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
+Kernel::Kernel(std::shared_ptr<const Program> program, std::string file)
+    : program_(std::move(program)), file_(std::move(file)) {}
 Kernel::~Kernel() = default;
 const std::string& Kernel::name() const { return program_->name; }
 const std::vector<Param>& Kernel::params() const { return program_->params; }
@@ -49,14 +50,14 @@ using Programs = std::vector<std::shared_ptr<const Program>>;
  * again and again. */
 class Cache {
  public:
-  const Programs* find(const std::string& key) {
+  const Programs* find(const std::string& ptx) {
     std::lock_guard<std::mutex> hold(lock_);
-    auto found = all_.find(key);
+    auto found = all_.find(ptx);
     return found == all_.end() ? nullptr : &found->second;
   }
-  void put(const std::string& key, const Programs& programs) {
+  void put(const std::string& ptx, const Programs& programs) {
     std::lock_guard<std::mutex> hold(lock_);
-    if (all_.size() < kMost) all_.emplace(key, programs);
+    if (all_.size() < kMost) all_.emplace(ptx, programs);
   }
 
  private:
@@ -75,10 +76,9 @@ Cache& cache() {
 std::unique_ptr<Module> Module::load(const std::string& text, const std::string& name,
                                      DeviceMemory& memory) {
   auto content = std::make_unique<Content>(memory);
-  std::string key = name + '\n' + text;
-  if (const Programs* known = cache().find(key)) {
+  if (const Programs* known = cache().find(text)) {
     for (const auto& program : *known)
-      content->kernels[program->name] = std::make_unique<Kernel>(program);
+      content->kernels[program->name] = std::make_unique<Kernel>(program, name);
     return std::unique_ptr<Module>(new Module(std::move(content)));
   }
   ptx::Text parsed = ptx::parse(text, name);
@@ -97,9 +97,9 @@ std::unique_ptr<Module> Module::load(const std::string& text, const std::string&
     for (const ptx::Variable& v : common)
       if (f.mentions(v.name)) f.variables.push_back(v);
     programs.push_back(assemble(f, name, addresses));
-    content->kernels[f.name] = std::make_unique<Kernel>(programs.back());
+    content->kernels[f.name] = std::make_unique<Kernel>(programs.back(), name);
   }
-  if (addresses.empty()) cache().put(key, programs);
+  if (addresses.empty()) cache().put(text, programs);
   return std::unique_ptr<Module>(new Module(std::move(content)));
 }
 
