@@ -15,6 +15,7 @@ public final class Kernels implements AutoCloseable {
           "directions",
           "elementwise",
           "gram",
+          "pointers",
           "reductions",
           "rows",
           "scalars",
@@ -30,6 +31,7 @@ public final class Kernels implements AutoCloseable {
   private final RowKernels rows;
   private final WireKernels wire;
   private final ScalarKernels scalars;
+  private final PointerKernels pointers;
 
   /**
    * Loads them.
@@ -49,6 +51,7 @@ public final class Kernels implements AutoCloseable {
       rows = new RowKernels(load("directions"), rowModule, reductions);
       wire = new WireKernels(load("wire"), multiprocessors);
       scalars = new ScalarKernels(load("scalars"), multiprocessors);
+      pointers = new PointerKernels(load("pointers"));
     } catch (RuntimeException e) {
       try {
         close();
@@ -95,6 +98,10 @@ public final class Kernels implements AutoCloseable {
 
   public ScalarKernels scalars() {
     return scalars;
+  }
+
+  public PointerKernels pointers() {
+    return pointers;
   }
 
   /** Unloads the modules, all of them even if one fails. */
