@@ -14,6 +14,8 @@ import io.muond.server.checkpoint.CheckpointException;
 import io.muond.server.checkpoint.CheckpointStore;
 import io.muond.server.engine.Engine;
 import io.muond.server.engine.cpu.CpuEngine;
+import io.muond.server.engine.cuda.CudaEngine;
+import io.muond.server.engine.cuda.CudaUnavailableException;
 import io.muond.server.metrics.HttpEndpoint;
 import io.muond.server.metrics.ModelMetrics;
 import io.muond.server.metrics.ServerMetrics;
@@ -95,12 +97,20 @@ final class Daemon implements AutoCloseable {
   }
 
   private static Engine engine(ServerConfig config) throws StartException {
-    switch (config.engine) {
-      case CUDA ->
+    if (config.engine == ServerConfig.EngineChoice.CPU) {
+      logger.info("engine: cpu");
+    } else {
+      try {
+        Engine cuda = CudaEngine.open(0);
+        logger.info("engine: cuda, {}", cuda.devices().get(0).name());
+        return cuda;
+      } catch (CudaUnavailableException e) {
+        if (config.engine == ServerConfig.EngineChoice.CUDA) {
           throw new StartException(
-              "--engine: cuda (expected: cpu or auto; this build has no CUDA engine)", null);
-      case AUTO -> logger.info("engine: cpu, since this build has no CUDA engine");
-      case CPU -> logger.info("engine: cpu");
+              "--engine: cuda (expected: a device; " + e.getMessage() + ')', e);
+        }
+        logger.info("engine: cpu, since {}", e.getMessage());
+      }
     }
     return new CpuEngine(config.threadCount(), config.memoryBytes());
   }

@@ -7,7 +7,8 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.muond.safetensors.SafetensorsFile;
-import io.muond.server.engine.cpu.CpuEngine;
+import io.muond.server.engine.Engine;
+import io.muond.server.engine.TestEngines;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,16 +23,16 @@ import org.junit.jupiter.params.provider.MethodSource;
 class GoldenStepTest {
   private static final Path DIRECTORY = Path.of("src/test/resources/golden/step");
 
-  private static CpuEngine engine;
+  private static Engine engine;
 
   @BeforeAll
   static void open() {
-    engine = new CpuEngine(2, 1L << 30);
+    engine = TestEngines.open(2, 1L << 30);
   }
 
   @AfterAll
   static void close() {
-    engine.close();
+    TestEngines.close(engine);
   }
 
   /** One file: a weight, a gradient, and the weight after a step of learning rate 0.1. */

@@ -4,8 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.muond.server.engine.Engine;
 import io.muond.server.engine.Precision;
-import io.muond.server.engine.cpu.CpuEngine;
+import io.muond.server.engine.TestEngines;
 import io.muond.server.manifold.ManifoldKind;
 import java.util.Arrays;
 import java.util.List;
@@ -22,16 +23,16 @@ import net.jqwik.api.lifecycle.BeforeContainer;
 
 /** What holds for a step on spheres, row by row. */
 class ObliqueStepProperties {
-  private static CpuEngine engine;
+  private static Engine engine;
 
   @BeforeContainer
   static void open() {
-    engine = new CpuEngine(2, 1L << 28);
+    engine = TestEngines.open(2, 1L << 28);
   }
 
   @AfterContainer
   static void close() {
-    engine.close();
+    TestEngines.close(engine);
   }
 
   @Provide

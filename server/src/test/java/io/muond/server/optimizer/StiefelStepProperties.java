@@ -4,8 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.muond.server.engine.Engine;
 import io.muond.server.engine.Precision;
-import io.muond.server.engine.cpu.CpuEngine;
+import io.muond.server.engine.TestEngines;
 import io.muond.server.engine.cpu.Float64;
 import io.muond.server.manifold.ManifoldKind;
 import java.util.Arrays;
@@ -22,16 +23,16 @@ import net.jqwik.api.lifecycle.BeforeContainer;
 
 /** What holds for a step of any shape, any scale and any gradient. */
 class StiefelStepProperties {
-  private static CpuEngine engine;
+  private static Engine engine;
 
   @BeforeContainer
   static void open() {
-    engine = new CpuEngine(2, 1L << 30);
+    engine = TestEngines.open(2, 1L << 30);
   }
 
   @AfterContainer
   static void close() {
-    engine.close();
+    TestEngines.close(engine);
   }
 
   /** A shape as users see it. */

@@ -1,10 +1,5 @@
-package io.muond.server.engine.cpu;
+package io.muond.server.engine;
 
-import io.muond.server.engine.Compute;
-import io.muond.server.engine.ElementType;
-import io.muond.server.engine.Matrices;
-import io.muond.server.engine.Memory;
-import io.muond.server.engine.Scalars;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -29,12 +24,12 @@ final class TestMatrices implements AutoCloseable {
   private static final int GUARD = 0x7fc0abcd;
   private static final int MARGIN = 3;
 
-  private final CpuEngine engine;
+  private final Engine engine;
   private final List<Memory> memories = new ArrayList<>();
   private final List<Matrices> made = new ArrayList<>();
 
   TestMatrices(int threads) {
-    engine = new CpuEngine(threads, 1L << 28);
+    engine = TestEngines.open(threads, 1L << 28);
   }
 
   Compute compute() {
@@ -147,7 +142,7 @@ final class TestMatrices implements AutoCloseable {
       made.forEach(this::assertSurroundingsUntouched);
     } finally {
       memories.forEach(Memory::close);
-      engine.close();
+      TestEngines.close(engine);
     }
   }
 

@@ -1,4 +1,4 @@
-package io.muond.server.engine.cpu;
+package io.muond.server.engine;
 
 /** Loops over batches of row-major matrices on the heap. */
 final class Naive {

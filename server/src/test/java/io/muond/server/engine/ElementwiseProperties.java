@@ -1,12 +1,10 @@
-package io.muond.server.engine.cpu;
+package io.muond.server.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import io.muond.server.engine.Compute;
-import io.muond.server.engine.Matrices;
-import io.muond.server.engine.Scalars;
-import io.muond.server.engine.cpu.TestMatrices.Layout;
+import io.muond.server.engine.TestMatrices.Layout;
+import io.muond.server.engine.cpu.Float64;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

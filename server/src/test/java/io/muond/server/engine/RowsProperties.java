@@ -1,11 +1,9 @@
-package io.muond.server.engine.cpu;
+package io.muond.server.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import io.muond.server.engine.Matrices;
-import io.muond.server.engine.Scalars;
-import io.muond.server.engine.cpu.TestMatrices.Layout;
+import io.muond.server.engine.TestMatrices.Layout;
 import java.util.Arrays;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;

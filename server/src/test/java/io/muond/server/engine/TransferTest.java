@@ -1,10 +1,8 @@
-package io.muond.server.engine.cpu;
+package io.muond.server.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.muond.server.engine.ElementType;
-import io.muond.server.engine.Memory;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
@@ -19,19 +17,22 @@ import org.junit.jupiter.params.provider.EnumSource;
 class TransferTest {
   private static final int HALVES = 1 << 16;
 
-  private CpuEngine engine;
+  /** What the CPU engine converts at a time. */
+  private static final int CHUNK = 4096;
+
+  private Engine engine;
   private Memory memory;
 
   @BeforeEach
   void open() {
-    engine = new CpuEngine(1, 1L << 24);
+    engine = TestEngines.open(1, 1L << 24);
     memory = engine.allocate("transfer test", HALVES);
   }
 
   @AfterEach
   void close() {
     memory.close();
-    engine.close();
+    TestEngines.close(engine);
   }
 
   /** The value of a 16-bit number by its definition, in float64. */
@@ -112,7 +113,10 @@ class TransferTest {
       int received = back.getShort() & 0xffff;
       if (Double.isNaN(value(type, bits))) {
         assertThat(value(type, received)).as("%s %04x", type, bits).isNaN();
-        assertThat(received & 0x8000).isEqualTo(bits & 0x8000);
+        if (!TestEngines.isCuda()) {
+          // A device's conversion to float16 knows one NaN only.
+          assertThat(received & 0x8000).isEqualTo(bits & 0x8000);
+        }
       } else {
         assertThat(received).isEqualTo(bits);
       }
@@ -231,8 +235,8 @@ class TransferTest {
   @ParameterizedTest
   @EnumSource(ElementType.class)
   void theFirstNumberThatIsNotFiniteIsFoundWhereverItIs(ElementType type) {
-    int n = 3 * Runs.CHUNK + 5;
-    int[] places = {0, 1, Runs.CHUNK - 1, Runs.CHUNK, Runs.CHUNK + 1, 2 * Runs.CHUNK, n - 1};
+    int n = 3 * CHUNK + 5;
+    int[] places = {0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, n - 1};
     assertThat(engine.receive(memory, 7, type, ones(type, n))).isEqualTo(-1);
     for (int bits : new int[] {0x7f800000, 0xff800000, 0x7fc00000}) {
       for (int place : places) {

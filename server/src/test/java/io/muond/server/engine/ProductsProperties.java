@@ -1,10 +1,8 @@
-package io.muond.server.engine.cpu;
+package io.muond.server.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.muond.server.engine.Matrices;
-import io.muond.server.engine.Precision;
-import io.muond.server.engine.cpu.TestMatrices.Layout;
+import io.muond.server.engine.TestMatrices.Layout;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Combinators;
@@ -258,6 +256,24 @@ class ProductsProperties {
     }
   }
 
+  /**
+   * A device goes on where the CPU begins again with a larger shift: it shifts the pivots that need
+   * it, each by its own.
+   */
+  private static void assertShiftedByPivot(int n, float[] x, float[] r) {
+    double[] product = Naive.product(2, n, n, n, Naive.transpose(2, n, n, r), r);
+    for (int i = 0; i < r.length; i++) {
+      boolean diagonal = i % n == i / n % n;
+      double excess = product[i] - x[i];
+      double rounding = EPSILON * (n + 4);
+      if (diagonal) {
+        assertThat(excess).isBetween(-rounding, x[i] + rounding);
+      } else {
+        assertThat(Math.abs(excess)).isLessThanOrEqualTo(rounding);
+      }
+    }
+  }
+
   @Example
   void choleskyTakesALargerShiftThanZeroIfItMust() {
     int n = 40;
@@ -266,7 +282,12 @@ class ProductsProperties {
     try (TestMatrices test = new TestMatrices(3)) {
       Matrices r = test.make(Layout.BLOCK, 2, n, n, x);
       test.compute().cholesky(0, 0, r);
-      assertFactor(n, x, Naive.upper(2, n, test.get(r)), 1e-6, 0);
+      float[] factor = Naive.upper(2, n, test.get(r));
+      if (TestEngines.isCuda()) {
+        assertShiftedByPivot(n, x, factor);
+      } else {
+        assertFactor(n, x, factor, 1e-6, 0);
+      }
     }
   }
 

@@ -1,0 +1,334 @@
+package io.muond.server.engine.cuda;
+
+import static io.muond.server.engine.cuda.Views.address;
+import static io.muond.server.engine.cuda.Views.batch;
+import static io.muond.server.engine.cuda.Views.requireAlike;
+
+import io.muond.kernels.Batch;
+import io.muond.kernels.CholeskyKernels;
+import io.muond.kernels.ElementwiseKernels;
+import io.muond.kernels.ReductionKernels;
+import io.muond.kernels.RowKernels;
+import io.muond.server.engine.Compute;
+import io.muond.server.engine.Matrices;
+import io.muond.server.engine.Precision;
+import io.muond.server.engine.Scalars;
+import jcuda.driver.CUstream;
+
+/** The operations on one device: all on one stream, so that each finds what the one before left. */
+final class CudaCompute implements Compute, AutoCloseable {
+  private final CudaDevice device;
+  private final CUstream stream;
+
+  /** For one launch and its second stage. */
+  private final DeviceScratch scratch;
+
+  /** For what several launches of one operation share. */
+  private final DeviceScratch kept;
+
+  private final Gemm gemm;
+  private final NumberReader reader;
+
+  CudaCompute(CudaDevice device) {
+    this.device = device;
+    stream = device.stream();
+    scratch = new DeviceScratch(device);
+    kept = new DeviceScratch(device);
+    gemm = new Gemm(device, scratch);
+    reader = new NumberReader(device);
+  }
+
+  private ElementwiseKernels elementwise() {
+    return device.kernels().elementwise();
+  }
+
+  private ReductionKernels reductions() {
+    return device.kernels().reductions();
+  }
+
+  private long forReduction(Batch x) {
+    return scratch.take(ReductionKernels.scratchBytes(x));
+  }
+
+  private long forRows(Batch x) {
+    return scratch.take(RowKernels.scratchBytes(x));
+  }
+
+  @Override
+  public double[] read(Scalars scalars) {
+    return reader.read(address(scalars), scalars.count());
+  }
+
+  @Override
+  public void write(double[] values, Scalars s) {
+    if (values.length != s.count()) {
+      throw new IllegalArgumentException(values.length + " values for " + s.count() + " numbers");
+    }
+    device.kernels().scalars().setScalars(stream, values, address(s));
+  }
+
+  @Override
+  public void copy(Matrices x, Matrices y) {
+    combine(1, x, 0, y);
+  }
+
+  @Override
+  public void combine(double alpha, Matrices x, double beta, Matrices y) {
+    requireAlike(x, y);
+    elementwise().combine(stream, alpha, 0, batch(x), beta, batch(y));
+  }
+
+  @Override
+  public void combineEach(double alpha, Scalars s, Matrices x, double beta, Matrices y) {
+    requireAlike(x, y);
+    elementwise().combine(stream, alpha, address(s), batch(x), beta, batch(y));
+  }
+
+  @Override
+  public void momentum(double beta, boolean nesterov, Matrices m, Matrices g, Matrices taken) {
+    requireAlike(m, g);
+    if (nesterov) {
+      requireAlike(g, taken);
+      elementwise().momentum(stream, beta, true, batch(g), batch(m), batch(taken));
+    } else {
+      combine(beta, m, 1, g);
+    }
+  }
+
+  @Override
+  public void divide(Matrices x, Scalars s, Matrices y) {
+    requireAlike(x, y);
+    elementwise().divide(stream, batch(x), address(s), batch(y));
+  }
+
+  @Override
+  public void copyWhereZero(Scalars s, Matrices x, Matrices y) {
+    requireAlike(x, y);
+    elementwise().copyWhereZero(stream, address(s), batch(x), batch(y));
+  }
+
+  @Override
+  public void maxAbs(Matrices x, Scalars s) {
+    Batch of = batch(x);
+    reductions().maxAbs(stream, of, address(s), forReduction(of));
+  }
+
+  @Override
+  public void frobenius(Matrices x, Scalars s) {
+    Batch of = batch(x);
+    reductions().frobenius(stream, of, address(s), forReduction(of));
+  }
+
+  @Override
+  public void distance(Matrices x, Matrices y, Scalars s) {
+    requireAlike(x, y);
+    Batch of = batch(x);
+    reductions().distance(stream, of, batch(y), address(s), forReduction(of));
+  }
+
+  @Override
+  public void dot(Matrices x, Matrices y, Scalars s) {
+    dot(x, y, address(s));
+  }
+
+  private void dot(Matrices x, Matrices y, long s) {
+    requireAlike(x, y);
+    Batch of = batch(x);
+    reductions().dot(stream, of, batch(y), s, forReduction(of));
+  }
+
+  @Override
+  public void frobeniusOfSymmetricPart(Matrices x, Scalars s) {
+    Batch of = batch(x);
+    reductions().symmetricPart(stream, of, address(s), forReduction(of));
+  }
+
+  @Override
+  public void product(
+      double alpha,
+      Matrices a,
+      boolean aT,
+      Matrices b,
+      boolean bT,
+      double beta,
+      Matrices c,
+      Precision precision) {
+    gemm.product(alpha, a, aT, b, bT, beta, c, precision);
+  }
+
+  @Override
+  public void symmetricProduct(
+      double alpha,
+      Matrices a,
+      boolean aT,
+      Matrices b,
+      boolean bT,
+      double beta,
+      Matrices e,
+      double delta,
+      Matrices c,
+      Precision precision) {
+    // In memory a transposed result is itself: it is symmetric.
+    Matrices to = c.transposed() ? c.transpose() : c;
+    boolean inPlace = e != null && Views.address(e) == Views.address(c);
+    gemm.lowerHalf(alpha, a, aT, b, bT, inPlace ? beta : 0, to, precision);
+    Batch other = e == null || inPlace ? null : batch(e);
+    device.kernels().squares().mirrorSymmetric(stream, batch(c), beta, other, delta);
+  }
+
+  @Override
+  public void skewProduct(
+      double alpha,
+      Matrices a,
+      boolean aT,
+      Matrices b,
+      boolean bT,
+      Matrices c,
+      Precision precision) {
+    // In memory lies the transpose of a transposed result: its negative.
+    Matrices to = c.transposed() ? c.transpose() : c;
+    gemm.lowerHalf(c.transposed() ? -alpha : alpha, a, aT, b, bT, 0, to, precision);
+    device.kernels().squares().mirrorSkew(stream, batch(c));
+  }
+
+  @Override
+  public void scaledPolynomial(
+      double a, double b, double c, Scalars f, Matrices s, Matrices s2, Matrices p) {
+    elementwise().scaledPolynomial(stream, a, b, c, address(f), batch(s), batch(s2), batch(p));
+  }
+
+  @Override
+  public void skew(Matrices x, Matrices y) {
+    requireAlike(x, y);
+    device.kernels().squares().skew(stream, batch(x), batch(y));
+  }
+
+  @Override
+  public void symmetrize(Matrices x, Matrices y) {
+    requireAlike(x, y);
+    device.kernels().squares().symmetrize(stream, batch(x), batch(y));
+  }
+
+  @Override
+  public void largestEigenvalue(Matrices h, Matrices v, Matrices w, int iterations, Scalars s) {
+    device.kernels().scalars().powerStart(stream, batch(v));
+    for (int i = 0; i < iterations; i++) {
+      product(1, h, false, v, false, 0, w, Precision.FLOAT32);
+      maxAbs(w, s);
+      divide(w, s, v);
+    }
+    product(1, h, false, v, false, 0, w, Precision.FLOAT32);
+    long squares = kept.take((long) Double.BYTES * h.count());
+    dot(v, w, s);
+    dot(v, v, squares);
+    device.kernels().scalars().quotient(stream, h.count(), address(s), squares, address(s));
+  }
+
+  @Override
+  public void capBySquareRoot(Scalars s, Matrices y) {
+    elementwise().capBySquareRoot(stream, address(s), batch(y));
+  }
+
+  @Override
+  public void negativeTranspose(Matrices x, Matrices y) {
+    requireAlike(x, y);
+    device.kernels().squares().negativeTranspose(stream, batch(x), batch(y));
+  }
+
+  @Override
+  public void addIdentity(double delta, Matrices x) {
+    elementwise().addIdentity(stream, delta, batch(x));
+  }
+
+  @Override
+  public void zero(Matrices x) {
+    elementwise().zero(stream, batch(x));
+  }
+
+  @Override
+  public void cholesky(double relative, double absolute, Matrices x) {
+    Batch all = batch(x);
+    CholeskyKernels kernels = device.kernels().cholesky();
+    long diagonal = kept.take(CholeskyKernels.diagonalBytes(all));
+    kernels.shift(stream, relative, absolute, all, diagonal);
+    int n = x.rows();
+    for (int from = 0; from < n; from += CholeskyKernels.PANEL) {
+      int size = Math.min(CholeskyKernels.PANEL, n - from);
+      kernels.factorDiagonal(stream, all, from, size, diagonal);
+      kernels.solveRow(stream, all, from, size);
+      int rest = n - from - size;
+      if (rest > 0) {
+        Matrices row = x.block(from, from + size, size, rest);
+        Matrices trailing = x.block(from + size, from + size, rest, rest);
+        product(-1, row, true, row, false, 1, trailing, Precision.FLOAT32);
+      }
+    }
+  }
+
+  @Override
+  public void solveUpper(Matrices r, Matrices x) {
+    CholeskyKernels kernels = device.kernels().cholesky();
+    int n = r.rows();
+    for (int from = 0; from < n; from += CholeskyKernels.PANEL) {
+      int size = Math.min(CholeskyKernels.PANEL, n - from);
+      if (x.transposed()) {
+        kernels.solvePanelTransposed(stream, batch(r), from, size, batch(x));
+      } else {
+        kernels.solvePanel(stream, batch(r), from, size, batch(x));
+      }
+      int rest = n - from - size;
+      if (rest > 0) {
+        Matrices done = x.block(0, from, x.rows(), size);
+        Matrices row = r.block(from, from + size, size, rest);
+        Matrices others = x.block(0, from + size, x.rows(), rest);
+        product(-1, done, false, row, false, 1, others, Precision.FLOAT32);
+      }
+    }
+  }
+
+  @Override
+  public void rowDirections(Matrices w, Matrices g, Matrices a, Scalars objective) {
+    device
+        .kernels()
+        .rows()
+        .rowDirections(stream, batch(w), batch(g), batch(a), address(objective), forRows(batch(w)));
+  }
+
+  @Override
+  public void normalizeRows(double radius, Matrices x, Matrices y) {
+    device.kernels().rows().normalizeRows(stream, radius, batch(x), batch(y), forRows(batch(x)));
+  }
+
+  @Override
+  public void moveRows(double radius, Scalars eta, Matrices w, Matrices a, Matrices y) {
+    device
+        .kernels()
+        .rows()
+        .moveRows(stream, radius, address(eta), batch(w), batch(a), batch(y), forRows(batch(w)));
+  }
+
+  @Override
+  public void rowResiduals(
+      double radius, Matrices w, Matrices a, Matrices y, Scalars tangency, Scalars orthogonality) {
+    device
+        .kernels()
+        .rows()
+        .rowResiduals(
+            stream,
+            radius,
+            batch(w),
+            batch(a),
+            batch(y),
+            address(tangency),
+            address(orthogonality),
+            forRows(batch(w)));
+  }
+
+  @Override
+  public void close() {
+    reader.close();
+    gemm.close();
+    kept.close();
+    scratch.close();
+  }
+}

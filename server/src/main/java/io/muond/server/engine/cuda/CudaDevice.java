@@ -1,0 +1,179 @@
+package io.muond.server.engine.cuda;
+
+import static io.muond.server.engine.cuda.Cuda.check;
+
+import io.muond.kernels.Kernels;
+import io.muond.server.engine.OutOfDeviceMemoryException;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import jcuda.CudaException;
+import jcuda.driver.CUcontext;
+import jcuda.driver.CUctx_flags;
+import jcuda.driver.CUdevice;
+import jcuda.driver.CUdevice_attribute;
+import jcuda.driver.CUresult;
+import jcuda.driver.CUstream;
+import jcuda.driver.CUstream_flags;
+import jcuda.driver.JCudaDriver;
+
+/**
+ * One device: its primary context, the stream that steps run on, the kernels. Any thread may use it
+ * after {@link #bind}; the stream, and what is made for it, belong to the engine's thread.
+ */
+final class CudaDevice implements AutoCloseable {
+  /** The device whose context the thread is bound to. */
+  private static final ThreadLocal<CudaDevice> BOUND = new ThreadLocal<>();
+
+  private final int ordinal;
+  private final CUdevice device = new CUdevice();
+  private final CUcontext context = new CUcontext();
+  private final CUstream stream = new CUstream();
+  private final CUstream zeroing = new CUstream();
+
+  /** Undoes what was done, newest first. */
+  private final Deque<Runnable> undo = new ArrayDeque<>();
+
+  private final Kernels kernels;
+
+  /**
+   * @throws CudaException if the device does not come up; nothing of it is left then
+   */
+  CudaDevice(int ordinal) {
+    this.ordinal = ordinal;
+    check(JCudaDriver.cuDeviceGet(device, ordinal), "cuDeviceGet");
+    try {
+      check(
+          JCudaDriver.cuDevicePrimaryCtxSetFlags(device, CUctx_flags.CU_CTX_SCHED_BLOCKING_SYNC),
+          "cuDevicePrimaryCtxSetFlags");
+      check(JCudaDriver.cuDevicePrimaryCtxRetain(context, device), "cuDevicePrimaryCtxRetain");
+      undo.push(() -> check(JCudaDriver.cuDevicePrimaryCtxRelease(device), "release"));
+      bind();
+      create(stream);
+      create(zeroing);
+      kernels = new Kernels(attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT));
+      undo.push(kernels::close);
+    } catch (RuntimeException e) {
+      close();
+      throw e;
+    }
+  }
+
+  private void create(CUstream made) {
+    check(
+        JCudaDriver.cuStreamCreate(made, CUstream_flags.CU_STREAM_NON_BLOCKING), "cuStreamCreate");
+    undo.push(() -> check(JCudaDriver.cuStreamDestroy(made), "cuStreamDestroy"));
+  }
+
+  int ordinal() {
+    return ordinal;
+  }
+
+  /** The stream that steps run on. */
+  CUstream stream() {
+    return stream;
+  }
+
+  Kernels kernels() {
+    return kernels;
+  }
+
+  /** Makes the calling thread one of this device's. */
+  void bind() {
+    if (BOUND.get() != this) {
+      check(JCudaDriver.cuCtxSetCurrent(context), "cuCtxSetCurrent");
+      BOUND.set(this);
+    }
+  }
+
+  private int attribute(int which) {
+    int[] value = new int[1];
+    check(JCudaDriver.cuDeviceGetAttribute(value, which, device), "cuDeviceGetAttribute");
+    return value[0];
+  }
+
+  String name() {
+    byte[] name = new byte[256];
+    check(JCudaDriver.cuDeviceGetName(name, name.length, device), "cuDeviceGetName");
+    int length = 0;
+    while (length < name.length && name[length] != 0) {
+      length++;
+    }
+    return new String(name, 0, length, java.nio.charset.StandardCharsets.UTF_8);
+  }
+
+  /** Bytes of memory: free, and in all. */
+  long[] memoryInfo() {
+    bind();
+    long[] free = new long[1];
+    long[] total = new long[1];
+    check(JCudaDriver.cuMemGetInfo(free, total), "cuMemGetInfo");
+    return new long[] {free[0], total[0]};
+  }
+
+  /**
+   * Uninitialised device memory.
+   *
+   * @throws OutOfDeviceMemoryException if it does not fit
+   */
+  long allocate(String owner, long bytes) {
+    bind();
+    Cuda.Address address = new Cuda.Address();
+    int status;
+    try {
+      status = JCudaDriver.cuMemAlloc(address, Math.max(bytes, 1));
+    } catch (CudaException e) {
+      if (!String.valueOf(e.getMessage()).contains("OUT_OF_MEMORY")) {
+        throw e;
+      }
+      status = CUresult.CUDA_ERROR_OUT_OF_MEMORY;
+    }
+    if (status == CUresult.CUDA_ERROR_OUT_OF_MEMORY) {
+      throw new OutOfDeviceMemoryException(owner, bytes, memoryInfo()[0]);
+    }
+    check(status, "cuMemAlloc");
+    return address.value();
+  }
+
+  /**
+   * Zeroes elements, for all streams: a plain cuMemset returns before it is done, and other streams
+   * do not wait for it.
+   */
+  synchronized void zero(long address, long floats) {
+    bind();
+    check(JCudaDriver.cuMemsetD32Async(Cuda.at(address), 0, floats, zeroing), "cuMemsetD32Async");
+    check(JCudaDriver.cuStreamSynchronize(zeroing), "cuStreamSynchronize");
+  }
+
+  void free(long address) {
+    bind();
+    check(JCudaDriver.cuMemFree(Cuda.at(address)), "cuMemFree");
+  }
+
+  /** Waits for the steps' stream. */
+  void synchronize() {
+    bind();
+    check(JCudaDriver.cuStreamSynchronize(stream), "cuStreamSynchronize");
+  }
+
+  /** Gives everything back, and goes on where something fails. */
+  @Override
+  public void close() {
+    RuntimeException failure = null;
+    bind();
+    while (!undo.isEmpty()) {
+      try {
+        undo.pop().run();
+      } catch (RuntimeException e) {
+        if (failure == null) {
+          failure = e;
+        } else {
+          failure.addSuppressed(e);
+        }
+      }
+    }
+    BOUND.remove();
+    if (failure != null) {
+      throw failure;
+    }
+  }
+}

@@ -1,0 +1,187 @@
+package io.muond.server.engine.cuda;
+
+import static java.util.Objects.requireNonNull;
+
+import io.muond.server.engine.Compute;
+import io.muond.server.engine.DeviceInfo;
+import io.muond.server.engine.ElementType;
+import io.muond.server.engine.Engine;
+import io.muond.server.engine.Matrices;
+import io.muond.server.engine.Memory;
+import io.muond.server.engine.OutOfDeviceMemoryException;
+import io.muond.server.engine.Precision;
+import io.muond.server.engine.Recorder;
+import io.muond.server.engine.Region;
+import io.muond.server.engine.Stopwatch;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import jcuda.CudaException;
+
+/** One CUDA device. */
+public final class CudaEngine implements Engine {
+  /** Elements of the largest intermediate of a batch: 1 GiB. */
+  private static final long BATCH_FLOATS = 1L << 28;
+
+  private static final int GEMM_REPEATS = 11;
+
+  private final CudaDevice device;
+  private final CudaCompute compute;
+  private final CudaTransfer transfer;
+  private final Set<CudaMemory> allocated = ConcurrentHashMap.newKeySet();
+
+  /** The thread that computes, once it has. */
+  private volatile Thread computing;
+
+  private CudaEngine(CudaDevice device) {
+    this.device = device;
+    compute = new CudaCompute(device);
+    transfer = new CudaTransfer(device);
+  }
+
+  /**
+   * Opens a device.
+   *
+   * @throws CudaUnavailableException where libcuda.so.1 or libcublas.so.12 is missing, or there is
+   *     no such device, or it does not come up
+   */
+  public static CudaEngine open(int ordinal) throws CudaUnavailableException {
+    CudaDevice device = null;
+    try {
+      Cuda.initialize();
+      int count = Cuda.deviceCount();
+      if (ordinal < 0 || ordinal >= count) {
+        throw new CudaUnavailableException("there are " + count + " devices");
+      }
+      device = new CudaDevice(ordinal);
+      return new CudaEngine(device);
+    } catch (LinkageError | CudaException | OutOfDeviceMemoryException e) {
+      if (device != null) {
+        device.close();
+      }
+      throw new CudaUnavailableException(e);
+    }
+  }
+
+  @Override
+  public String kind() {
+    return "cuda";
+  }
+
+  @Override
+  public List<DeviceInfo> devices() {
+    long[] memory = device.memoryInfo();
+    return List.of(new DeviceInfo(device.name(), memory[1], memory[0]));
+  }
+
+  @Override
+  public boolean supports(Precision precision) {
+    return precision == Precision.FLOAT32 || precision == Precision.TF32;
+  }
+
+  @Override
+  public Memory allocate(String owner, long floats) {
+    requireNonNull(owner, "owner is null");
+    if (floats < 0) {
+      throw new IllegalArgumentException("floats: " + floats + " (expected: at least 0)");
+    }
+    CudaMemory[] self = new CudaMemory[1];
+    self[0] = new CudaMemory(device, owner, floats, () -> allocated.remove(self[0]));
+    allocated.add(self[0]);
+    try {
+      device.zero(self[0].at(0), floats);
+    } catch (RuntimeException e) {
+      self[0].close();
+      throw e;
+    }
+    return self[0];
+  }
+
+  @Override
+  public long allocatedBytes() {
+    return allocated.stream().mapToLong(memory -> memory.floats() * Float.BYTES).sum();
+  }
+
+  @Override
+  public long receive(Memory to, long index, ElementType type, ByteBuffer from) {
+    settle();
+    return transfer.receive((CudaMemory) to, index, type, from);
+  }
+
+  @Override
+  public void send(Memory from, long index, ElementType type, ByteBuffer to) {
+    settle();
+    transfer.send((CudaMemory) from, index, type, to);
+  }
+
+  /** The engine's own thread finds, and leaves, memory as if operations were done at once. */
+  private void settle() {
+    if (Thread.currentThread() == computing) {
+      device.synchronize();
+    }
+  }
+
+  @Override
+  public Compute compute() {
+    enter();
+    return compute;
+  }
+
+  private void enter() {
+    device.bind();
+    computing = Thread.currentThread();
+  }
+
+  @Override
+  public Recorder recorder() {
+    return new CudaRecorder(device);
+  }
+
+  @Override
+  public int batchFor(int count, long floats) {
+    long fitting = Math.max(1, BATCH_FLOATS / Math.max(1, floats));
+    return (int) Math.min(count, fitting);
+  }
+
+  @Override
+  public double gemmRate(int n) {
+    enter();
+    long floats = (long) n * n;
+    try (Memory memory = allocate("gemm measurement", 3 * floats);
+        Recorder recorder = recorder()) {
+      Matrices a = Matrices.packed(new Region(memory, 0, floats), 1, n, n);
+      Matrices b = Matrices.packed(new Region(memory, floats, floats), 1, n, n);
+      Matrices c = Matrices.packed(new Region(memory, 2 * floats, floats), 1, n, n);
+      compute.addIdentity(1, a);
+      compute.addIdentity(1, b);
+      double[] seconds = new double[GEMM_REPEATS];
+      for (int i = 0; i < GEMM_REPEATS; i++) {
+        Stopwatch watch = recorder.stopwatch(i);
+        watch.start();
+        compute.product(1, a, false, b, false, 0, c, Precision.FLOAT32);
+        watch.stop();
+        device.synchronize();
+        seconds[i] = watch.seconds();
+      }
+      Arrays.sort(seconds);
+      return 2.0 * n * n * n / seconds[GEMM_REPEATS / 2];
+    }
+  }
+
+  @Override
+  public void close() {
+    List<String> owners = new ArrayList<>();
+    for (CudaMemory memory : allocated) {
+      owners.add(memory.owner() + " (" + memory.floats() * Float.BYTES + " bytes)");
+    }
+    transfer.close();
+    compute.close();
+    device.close();
+    if (!owners.isEmpty()) {
+      throw new IllegalStateException("memory is still allocated by " + owners);
+    }
+  }
+}

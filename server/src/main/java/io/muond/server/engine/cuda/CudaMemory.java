@@ -1,0 +1,86 @@
+package io.muond.server.engine.cuda;
+
+import io.muond.server.engine.Memory;
+import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+
+/** Float32 elements on one device. */
+final class CudaMemory implements Memory {
+  private final CudaDevice device;
+  private final String owner;
+  private final long floats;
+  private final long address;
+  private final Runnable onClose;
+
+  /** Held for reading by transfers, which come from any thread: closing waits for them. */
+  private final ReadWriteLock transfers = new ReentrantReadWriteLock();
+
+  private volatile boolean closed;
+
+  CudaMemory(CudaDevice device, String owner, long floats, Runnable onClose) {
+    this.device = device;
+    this.owner = owner;
+    this.floats = floats;
+    this.onClose = onClose;
+    address = device.allocate(owner, Math.multiplyExact(floats, Float.BYTES));
+  }
+
+  CudaDevice device() {
+    return device;
+  }
+
+  String owner() {
+    return owner;
+  }
+
+  @Override
+  public long floats() {
+    return floats;
+  }
+
+  /** The device address of an element. */
+  long at(long index) {
+    requireOpen();
+    return address + index * Float.BYTES;
+  }
+
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("memory of " + owner + " was closed");
+    }
+  }
+
+  /** Keeps the memory open until the lock is released, and checks that it has these elements. */
+  Lock hold(long index, long length) {
+    Lock lock = transfers.readLock();
+    lock.lock();
+    try {
+      requireOpen();
+      if (index < 0 || index > floats - length) {
+        throw new IndexOutOfBoundsException(
+            "elements [" + index + ", +" + length + ") of " + floats + " of " + owner);
+      }
+    } catch (RuntimeException e) {
+      lock.unlock();
+      throw e;
+    }
+    return lock;
+  }
+
+  @Override
+  public void close() {
+    transfers.writeLock().lock();
+    try {
+      if (closed) {
+        return;
+      }
+      closed = true;
+      device.synchronize();
+      device.free(address);
+    } finally {
+      transfers.writeLock().unlock();
+    }
+    onClose.run();
+  }
+}

@@ -1,0 +1,112 @@
+package io.muond.server.engine.cuda;
+
+import static io.muond.server.engine.cuda.Cuda.check;
+
+import io.muond.server.engine.Recorder;
+import io.muond.server.engine.Stopwatch;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+import jcuda.driver.CUgraph;
+import jcuda.driver.CUgraphExec;
+import jcuda.driver.CUstreamCaptureMode;
+import jcuda.driver.JCudaDriver;
+
+/**
+ * Records sequences of operations as CUDA graphs. The first time a sequence runs as it is, which
+ * warms up modules and cuBLAS; the second time it is captured, and from then on launched in one
+ * call. A few are kept, those used last.
+ */
+final class CudaRecorder implements Recorder {
+  /** Two parities of the double buffers, and a few ranges of learning rates. */
+  private static final int MOST = 16;
+
+  private final CudaDevice device;
+  private final Map<Object, Sequence> sequences =
+      new LinkedHashMap<>(16, 0.75f, /* accessOrder= */ true);
+  private final List<CudaStopwatch> watches = new ArrayList<>();
+  private boolean capturing;
+
+  CudaRecorder(CudaDevice device) {
+    this.device = device;
+  }
+
+  /** A sequence that was seen, and its graph once it was captured. */
+  private static final class Sequence {
+    private CUgraphExec graph;
+    private Object result;
+
+    void destroy() {
+      if (graph != null) {
+        check(JCudaDriver.cuGraphExecDestroy(graph), "cuGraphExecDestroy");
+      }
+    }
+  }
+
+  @Override
+  @SuppressWarnings("unchecked") // Equal keys stand for the same operations.
+  public <T> T run(Object key, Supplier<T> operations) {
+    watches.forEach(CudaStopwatch::reset);
+    Sequence sequence = key == null ? null : sequences.get(key);
+    if (sequence == null) {
+      T result = operations.get();
+      if (key != null) {
+        remember(key);
+      }
+      return result;
+    }
+    if (sequence.graph == null) {
+      capture(sequence, operations);
+    }
+    check(JCudaDriver.cuGraphLaunch(sequence.graph, device.stream()), "cuGraphLaunch");
+    return (T) sequence.result;
+  }
+
+  private void remember(Object key) {
+    sequences.put(key, new Sequence());
+    if (sequences.size() > MOST) {
+      Object oldest = sequences.keySet().iterator().next();
+      device.synchronize();
+      sequences.remove(oldest).destroy();
+    }
+  }
+
+  private void capture(Sequence sequence, Supplier<?> operations) {
+    CUgraph graph = new CUgraph();
+    int mode = CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
+    check(JCudaDriver.cuStreamBeginCapture(device.stream(), mode), "cuStreamBeginCapture");
+    capturing = true;
+    try {
+      sequence.result = operations.get();
+    } finally {
+      capturing = false;
+      check(JCudaDriver.cuStreamEndCapture(device.stream(), graph), "cuStreamEndCapture");
+    }
+    CUgraphExec instance = new CUgraphExec();
+    try {
+      check(JCudaDriver.cuGraphInstantiate(instance, graph, 0), "cuGraphInstantiate");
+    } finally {
+      check(JCudaDriver.cuGraphDestroy(graph), "cuGraphDestroy");
+    }
+    sequence.graph = instance;
+  }
+
+  @Override
+  public Stopwatch stopwatch(int number) {
+    while (watches.size() <= number) {
+      watches.add(new CudaStopwatch(device, () -> capturing));
+    }
+    return watches.get(number);
+  }
+
+  @Override
+  public void close() {
+    device.synchronize();
+    sequences.values().forEach(Sequence::destroy);
+    sequences.clear();
+    watches.forEach(CudaStopwatch::close);
+    watches.clear();
+  }
+}

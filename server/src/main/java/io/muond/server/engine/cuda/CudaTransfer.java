@@ -1,0 +1,176 @@
+package io.muond.server.engine.cuda;
+
+import static io.muond.server.engine.cuda.Cuda.check;
+
+import io.muond.kernels.WireKernels;
+import io.muond.kernels.WireType;
+import io.muond.server.engine.ElementType;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.locks.Lock;
+import jcuda.driver.CUstream;
+import jcuda.driver.CUstream_flags;
+import jcuda.driver.JCudaDriver;
+
+/**
+ * Elements from outside to float32 in device memory and back. A transfer takes a slot: pinned
+ * memory on the host, as much on the device, and a stream, so that several threads copy at once and
+ * none waits for a step.
+ */
+final class CudaTransfer implements AutoCloseable {
+  /** Two for each direction. */
+  private static final int SLOTS = 4;
+
+  private static final int SLOT_BYTES = 2 << 20;
+
+  private final CudaDevice device;
+  private final List<Slot> slots = new ArrayList<>();
+  private final BlockingQueue<Slot> free = new ArrayBlockingQueue<>(SLOTS);
+
+  CudaTransfer(CudaDevice device) {
+    this.device = device;
+    for (int i = 0; i < SLOTS; i++) {
+      Slot slot = new Slot();
+      slots.add(slot);
+      free.add(slot);
+    }
+  }
+
+  private static WireType wireType(ElementType type) {
+    return switch (type) {
+      case FLOAT32 -> WireType.FLOAT32;
+      case BFLOAT16 -> WireType.BFLOAT16;
+      case FLOAT16 -> WireType.FLOAT16;
+    };
+  }
+
+  private static void requireWhole(ByteBuffer bytes, ElementType type) {
+    if (bytes.remaining() % type.bytes() != 0) {
+      throw new IllegalArgumentException(
+          bytes.remaining() + " bytes are not a whole number of " + type + " elements");
+    }
+  }
+
+  /** Returns the index of the first element that is not finite, or −1. */
+  long receive(CudaMemory to, long index, ElementType type, ByteBuffer from) {
+    requireWhole(from, type);
+    from.order(ByteOrder.LITTLE_ENDIAN);
+    Lock held = to.hold(index, from.remaining() / type.bytes());
+    Slot slot = take();
+    try {
+      long bad = -1;
+      long done = 0;
+      while (from.hasRemaining()) {
+        int bytes = Math.min(SLOT_BYTES, from.remaining());
+        long found = slot.receive(to.at(index + done), type, from, bytes, done);
+        bad = bad < 0 ? found : bad;
+        done += bytes / type.bytes();
+      }
+      return bad;
+    } finally {
+      free.add(slot);
+      held.unlock();
+    }
+  }
+
+  void send(CudaMemory from, long index, ElementType type, ByteBuffer to) {
+    requireWhole(to, type);
+    to.order(ByteOrder.LITTLE_ENDIAN);
+    Lock held = from.hold(index, to.remaining() / type.bytes());
+    Slot slot = take();
+    try {
+      long done = 0;
+      while (to.hasRemaining()) {
+        int bytes = Math.min(SLOT_BYTES, to.remaining());
+        slot.send(from.at(index + done), type, to, bytes);
+        done += bytes / type.bytes();
+      }
+    } finally {
+      free.add(slot);
+      held.unlock();
+    }
+  }
+
+  private Slot take() {
+    device.bind();
+    boolean interrupted = false;
+    try {
+      while (true) {
+        try {
+          return free.take();
+        } catch (InterruptedException e) {
+          interrupted = true;
+        }
+      }
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  private final class Slot implements AutoCloseable {
+    private final CUstream stream = new CUstream();
+    private final PinnedMemory host = new PinnedMemory(device, SLOT_BYTES);
+    private final PinnedMemory index = new PinnedMemory(device, Long.BYTES);
+    private final long staged = device.allocate("staging", SLOT_BYTES);
+    private final long nonFinite = device.allocate("staging", Long.BYTES);
+
+    Slot() {
+      check(
+          JCudaDriver.cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING),
+          "cuStreamCreate");
+    }
+
+    private WireKernels kernels() {
+      return device.kernels().wire();
+    }
+
+    /** Takes {@code bytes} from a buffer; the first element is number {@code first}. */
+    long receive(long to, ElementType type, ByteBuffer from, int bytes, long first) {
+      host.bytes().clear().put(from.slice(from.position(), bytes));
+      from.position(from.position() + bytes);
+      check(
+          JCudaDriver.cuMemcpyHtoDAsync(Cuda.at(staged), host.pointer(), bytes, stream),
+          "cuMemcpyHtoDAsync");
+      check(
+          JCudaDriver.cuMemsetD32Async(Cuda.at(nonFinite), -1, Long.BYTES / Integer.BYTES, stream),
+          "cuMemsetD32Async");
+      long count = bytes / type.bytes();
+      kernels().receive(stream, wireType(type), staged, to, count, first, nonFinite);
+      check(
+          JCudaDriver.cuMemcpyDtoHAsync(index.pointer(), Cuda.at(nonFinite), Long.BYTES, stream),
+          "cuMemcpyDtoHAsync");
+      check(JCudaDriver.cuStreamSynchronize(stream), "cuStreamSynchronize");
+      return index.bytes().getLong(0);
+    }
+
+    void send(long from, ElementType type, ByteBuffer to, int bytes) {
+      kernels().send(stream, wireType(type), from, staged, bytes / type.bytes());
+      check(
+          JCudaDriver.cuMemcpyDtoHAsync(host.pointer(), Cuda.at(staged), bytes, stream),
+          "cuMemcpyDtoHAsync");
+      check(JCudaDriver.cuStreamSynchronize(stream), "cuStreamSynchronize");
+      to.put(host.bytes().clear().limit(bytes));
+    }
+
+    @Override
+    public void close() {
+      check(JCudaDriver.cuStreamDestroy(stream), "cuStreamDestroy");
+      device.free(staged);
+      device.free(nonFinite);
+      host.close();
+      index.close();
+    }
+  }
+
+  @Override
+  public void close() {
+    device.bind();
+    slots.forEach(Slot::close);
+  }
+}
