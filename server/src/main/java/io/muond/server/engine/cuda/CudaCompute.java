@@ -153,7 +153,7 @@ final class CudaCompute implements Compute, AutoCloseable {
       double beta,
       Matrices c,
       Precision precision) {
-    gemm.product(alpha, a, aT, b, bT, beta, c, precision);
+    gemm.product(new Gemm.Product(alpha, a, aT, b, bT, beta, c, precision));
   }
 
   @Override
@@ -171,7 +171,7 @@ final class CudaCompute implements Compute, AutoCloseable {
     // In memory a transposed result is itself: it is symmetric.
     Matrices to = c.transposed() ? c.transpose() : c;
     boolean inPlace = e != null && Views.address(e) == Views.address(c);
-    gemm.lowerHalf(alpha, a, aT, b, bT, inPlace ? beta : 0, to, precision);
+    gemm.lowerHalf(new Gemm.Product(alpha, a, aT, b, bT, inPlace ? beta : 0, to, precision));
     Batch other = e == null || inPlace ? null : batch(e);
     device.kernels().squares().mirrorSymmetric(stream, batch(c), beta, other, delta);
   }
@@ -187,7 +187,8 @@ final class CudaCompute implements Compute, AutoCloseable {
       Precision precision) {
     // In memory lies the transpose of a transposed result: its negative.
     Matrices to = c.transposed() ? c.transpose() : c;
-    gemm.lowerHalf(c.transposed() ? -alpha : alpha, a, aT, b, bT, 0, to, precision);
+    double signed = c.transposed() ? -alpha : alpha;
+    gemm.lowerHalf(new Gemm.Product(signed, a, aT, b, bT, 0, to, precision));
     device.kernels().squares().mirrorSkew(stream, batch(c));
   }
 

@@ -61,7 +61,7 @@ final class Gemm implements AutoCloseable {
   }
 
   /** c ← α op(a) op(b) + β c. */
-  void product(
+  record Product(
       double alpha,
       Matrices a,
       boolean aT,
@@ -70,114 +70,127 @@ final class Gemm implements AutoCloseable {
       double beta,
       Matrices c,
       Precision precision) {
-    if (c.transposed()) {
-      product(alpha, b, !bT, a, !aT, beta, c.transpose(), precision);
-      return;
+
+    private int depth() {
+      return aT ? a.rows() : a.cols();
     }
-    int depth = aT ? a.rows() : a.cols();
+
+    /** Whether the left operand's memory is to be transposed. */
+    private boolean aTurned() {
+      return aT ^ a.transposed();
+    }
+
+    private boolean bTurned() {
+      return bT ^ b.transposed();
+    }
+
+    /** The same product, with a result that does not lie transposed. */
+    private Product upright() {
+      return c.transposed()
+          ? new Product(alpha, b, !bT, a, !aT, beta, c.transpose(), precision)
+          : this;
+    }
+
+    /** Rows [from, from + height) of the result, up to the diagonal. */
+    private Product row(int from, int height) {
+      int width = from + height;
+      Matrices left = aT ? a.block(0, from, depth(), height) : a.block(from, 0, height, depth());
+      Matrices right = bT ? b.block(0, 0, width, depth()) : b.block(0, 0, depth(), width);
+      Matrices to = c.block(from, 0, height, width);
+      return new Product(alpha, left, aT, right, bT, beta, to, precision);
+    }
+  }
+
+  void product(Product given) {
+    Product p = given.upright();
     checkBlas(
         JCublas2.cublasGemmStridedBatchedEx_new(
             handle,
-            operation(bT ^ b.transposed()),
-            operation(aT ^ a.transposed()),
-            c.cols(),
-            c.rows(),
-            depth,
-            scalar(alpha),
-            Cuda.at(Views.address(b)),
+            operation(p.bTurned()),
+            operation(p.aTurned()),
+            p.c.cols(),
+            p.c.rows(),
+            p.depth(),
+            scalar(p.alpha),
+            Cuda.at(Views.address(p.b)),
             FLOAT32,
-            b.ld(),
-            b.stride(),
-            Cuda.at(Views.address(a)),
+            p.b.ld(),
+            p.b.stride(),
+            Cuda.at(Views.address(p.a)),
             FLOAT32,
-            a.ld(),
-            a.stride(),
-            scalar(beta),
-            Cuda.at(Views.address(c)),
+            p.a.ld(),
+            p.a.stride(),
+            scalar(p.beta),
+            Cuda.at(Views.address(p.c)),
             FLOAT32,
-            c.ld(),
-            c.stride(),
-            c.count(),
-            computeType(precision),
+            p.c.ld(),
+            p.c.stride(),
+            p.c.count(),
+            computeType(p.precision),
             ALGORITHM),
         "cublasGemmStridedBatchedEx");
   }
 
   /**
-   * The blocks on and below the diagonal of c ← α op(a) op(b) + β c, c square and not transposed;
-   * of what is above it some may be written too.
+   * The blocks on and below the diagonal of a square result that does not lie transposed; of what
+   * is above it some may be written too.
    */
-  void lowerHalf(
-      double alpha,
-      Matrices a,
-      boolean aT,
-      Matrices b,
-      boolean bT,
-      double beta,
-      Matrices c,
-      Precision precision) {
-    int n = c.rows();
+  void lowerHalf(Product p) {
+    int n = p.c.rows();
     int across = Halves.across(n);
+    int side = (n + across - 1) / across;
     if (across == 1) {
-      product(alpha, a, aT, b, bT, beta, c, precision);
+      product(p);
     } else if (n % across == 0) {
-      tiles(alpha, a, aT, b, bT, beta, c, precision, across);
+      tiles(p, across, side);
     } else {
-      rows(alpha, a, aT, b, bT, beta, c, precision, across);
+      // Tiles would differ in size: block row by block row.
+      for (int from = 0; from < n; from += side) {
+        product(p.row(from, Math.min(side, n - from)));
+      }
     }
   }
 
   /** Tiles of one size, all of them in one call. */
-  private void tiles(
-      double alpha,
-      Matrices a,
-      boolean aT,
-      Matrices b,
-      boolean bT,
-      double beta,
-      Matrices c,
-      Precision precision,
-      int across) {
-    boolean aTurned = aT ^ a.transposed();
-    boolean bTurned = bT ^ b.transposed();
-    int side = c.rows() / across;
+  private void tiles(Product p, int across, int side) {
+    int count = p.c.count();
     int tiles = across * (across + 1) / 2;
-    int all = Math.multiplyExact(tiles, c.count());
-    long pointers = scratch.take(PointerKernels.bytes(c.count(), tiles));
+    int all = Math.multiplyExact(tiles, count);
+    long pointers = scratch.take(PointerKernels.bytes(count, tiles));
     device
         .kernels()
         .pointers()
         .tiles(
             device.stream(),
-            c.count(),
+            count,
             tiles,
-            blocks(a, aTurned ? side : (long) side * a.ld()),
-            blocks(b, bTurned ? (long) side * b.ld() : side),
-            blocks(c, (long) side * c.ld()),
+            blocks(p.a, p.aTurned() ? side : (long) side * p.a.ld()),
+            blocks(p.b, p.bTurned() ? (long) side * p.b.ld() : side),
+            blocks(p.c, (long) side * p.c.ld()),
             (long) Float.BYTES * side,
             pointers);
     long bytes = (long) Long.BYTES * all;
     checkBlas(
         JCublas2.cublasGemmBatchedEx_new(
             handle,
-            operation(bTurned),
-            operation(aTurned),
+            operation(p.bTurned()),
+            operation(p.aTurned()),
             side,
             side,
-            aT ? a.rows() : a.cols(),
-            scalar(alpha),
+            p.depth(),
+            scalar(p.alpha),
             Cuda.at(pointers + bytes),
             FLOAT32,
-            b.ld(),
+            p.b.ld(),
             Cuda.at(pointers),
             FLOAT32,
-            a.ld(),
-            scalar(beta),
+            p.a.ld(),
+            scalar(p.beta),
             Cuda.at(pointers + 2 * bytes),
             FLOAT32,
-            c.ld(),
+            p.c.ld(),
             all,
-            computeType(precision),
+            computeType(p.precision),
             ALGORITHM),
         "cublasGemmBatchedEx");
   }
@@ -185,29 +198,6 @@ final class Gemm implements AutoCloseable {
   private static PointerKernels.Blocks blocks(Matrices x, long elements) {
     return new PointerKernels.Blocks(
         Views.address(x), Float.BYTES * x.stride(), Float.BYTES * elements);
-  }
-
-  /** Tiles of different sizes: block row by block row. */
-  private void rows(
-      double alpha,
-      Matrices a,
-      boolean aT,
-      Matrices b,
-      boolean bT,
-      double beta,
-      Matrices c,
-      Precision precision,
-      int across) {
-    int n = c.rows();
-    int side = (n + across - 1) / across;
-    int depth = aT ? a.rows() : a.cols();
-    for (int from = 0; from < n; from += side) {
-      int height = Math.min(side, n - from);
-      Matrices left = aT ? a.block(0, from, depth, height) : a.block(from, 0, height, depth);
-      int width = from + height;
-      Matrices right = bT ? b.block(0, 0, width, depth) : b.block(0, 0, depth, width);
-      product(alpha, left, aT, right, bT, beta, c.block(from, 0, height, width), precision);
-    }
   }
 
   @Override
