@@ -2,8 +2,8 @@
 // rectangular). Grid: a block of 256 threads per pair of tiles, going on where the grid is smaller;
 // two tiles of shared memory (8.25 KiB). Deterministic: each element has one writer.
 
+#include "mirror.cuh"
 #include "reduce.cuh"
-#include "tiles.cuh"
 
 /** y_ij ← f(x_ij, x_ji); y may be x, since a block has read both tiles before it writes. */
 template <class F>
@@ -59,39 +59,10 @@ extern "C" __global__ __launch_bounds__(256) void negativeTranspose(
   }
 }
 
-/**
- * Completes c, of which the elements (i, j), i ≥ j, are known and the others neither read nor
- * initialised: f(i, j, c_ij) becomes element (i, j), and sign times it (j, i).
- */
-template <class F>
-__device__ void mirror(
-    long long count, long long n, long long pairs, Floats c, float sign, F f) {
-  __shared__ Tile tile;
-  for (long long item = blockIdx.x; item < count * pairs; item += gridDim.x) {
-    Pair at(item, pairs);
-    bool diagonal = at.row == at.col;
-    eachInTile(at.row, at.col, n, n, [&](int r, int s) {
-      if (!diagonal || r >= s) {
-        float* to = c.at(at.matrix, at.row + r, at.col + s);
-        float value = f(at.matrix, at.row + r, at.col + s, *to);
-        *to = value;
-        tile.v[r][s] = value;
-      }
-    });
-    __syncthreads();
-    eachInTile(at.col, at.row, n, n, [&](int r, int s) {
-      if (!diagonal || r < s) {
-        *c.at(at.matrix, at.col + r, at.row + s) = sign * tile.v[s][r];
-      }
-    });
-    __syncthreads();  // before the next tile is read
-  }
-}
-
 /** Both triangles of c ← c + β e + δ I; e is symmetric, or null, and not c. */
 extern "C" __global__ __launch_bounds__(256) void mirrorSymmetric(
     long long count, long long n, long long pairs, Floats c, float beta, Floats e, float delta) {
-  mirror(count, n, pairs, c, 1, [&](long long k, long long i, long long j, float value) {
+  mirror(count, n, pairs, c, Whole(), 1, [&](long long k, long long i, long long j, float value) {
     if (e.data != nullptr) {
       value += beta * *e.at(k, i, j);
     }
@@ -102,7 +73,7 @@ extern "C" __global__ __launch_bounds__(256) void mirrorSymmetric(
 /** The upper triangle of c ← −(the lower one)ᵀ, its diagonal ← +0. */
 extern "C" __global__ __launch_bounds__(256) void mirrorSkew(
     long long count, long long n, long long pairs, Floats c) {
-  mirror(count, n, pairs, c, -1, [](long long k, long long i, long long j, float value) {
+  mirror(count, n, pairs, c, Whole(), -1, [](long long k, long long i, long long j, float value) {
     return i == j ? 0.0f : value;
   });
 }

@@ -1,8 +1,8 @@
-// Elements on their way in and out, and operands in half precision. A thread per pack of 1 or 4
-// elements, blocks of 256, no shared memory. Deterministic (the smallest index, whoever finds it).
+// Elements on their way in and out. A thread per pack of 1 or 4 elements, blocks of 256, no shared
+// memory. Deterministic (the smallest index, whoever finds it).
 
 #include "halves.cuh"
-#include "walk.cuh"
+#include "operand.cuh"
 
 template <int W>
 __device__ Pack<W> loadWire(int type, const void* from, long long i, int n) {
@@ -84,42 +84,4 @@ extern "C" __global__ __launch_bounds__(256) void send(
   } else {
     sendAll<1>(type, from, to, count);
   }
-}
-
-using Halves = Operand<unsigned short>;
-
-/** y ← x rounded to `type` (16 bits), batched. */
-extern "C" __global__ __launch_bounds__(256) void toHalf(
-    Walk walk, int type, Floats x, Halves y) {
-  eachPackOfGrid(walk, [&](auto pack, const Place& at) {
-    constexpr int W = decltype(pack)::width;
-    Pack<W> xs = load<W>(x, at);
-    unsigned short halves[W];
-#pragma unroll
-    for (int e = 0; e < W; e++) {
-      halves[e] = narrow(type, xs.v[e]);
-    }
-    storeHalves<W>(halves, y.at(at.matrix, at.row, at.col), at.n);
-  });
-}
-
-/**
- * x = high + 2⁻¹¹ · low in float16, with 22 bits of x: high is x rounded, and what that leaves is
- * exact in float32. |x| must be below 65520, and loses bits below 2⁻¹⁴.
- */
-extern "C" __global__ __launch_bounds__(256) void splitHalf(
-    Walk walk, Floats x, Halves high, Halves low) {
-  eachPackOfGrid(walk, [&](auto pack, const Place& at) {
-    constexpr int W = decltype(pack)::width;
-    Pack<W> xs = load<W>(x, at);
-    unsigned short highs[W];
-    unsigned short lows[W];
-#pragma unroll
-    for (int e = 0; e < W; e++) {
-      highs[e] = toFloat16(xs.v[e]);
-      lows[e] = toFloat16((xs.v[e] - widenFloat16(highs[e])) * 2048);
-    }
-    storeHalves<W>(highs, high.at(at.matrix, at.row, at.col), at.n);
-    storeHalves<W>(lows, low.at(at.matrix, at.row, at.col), at.n);
-  });
 }

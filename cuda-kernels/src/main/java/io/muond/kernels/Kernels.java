@@ -15,6 +15,7 @@ public final class Kernels implements AutoCloseable {
           "directions",
           "elementwise",
           "gram",
+          "halves",
           "pointers",
           "reductions",
           "rows",
@@ -30,6 +31,7 @@ public final class Kernels implements AutoCloseable {
   private final CholeskyKernels cholesky;
   private final RowKernels rows;
   private final WireKernels wire;
+  private final HalfKernels halves;
   private final ScalarKernels scalars;
   private final PointerKernels pointers;
 
@@ -50,6 +52,7 @@ public final class Kernels implements AutoCloseable {
       cholesky = new CholeskyKernels(load("cholesky"));
       rows = new RowKernels(load("directions"), rowModule, reductions);
       wire = new WireKernels(load("wire"), multiprocessors);
+      halves = new HalfKernels(load("halves"), multiprocessors);
       scalars = new ScalarKernels(load("scalars"), multiprocessors);
       pointers = new PointerKernels(load("pointers"));
     } catch (RuntimeException e) {
@@ -94,6 +97,10 @@ public final class Kernels implements AutoCloseable {
 
   public WireKernels wire() {
     return wire;
+  }
+
+  public HalfKernels halves() {
+    return halves;
   }
 
   public ScalarKernels scalars() {

@@ -4,7 +4,7 @@ import jcuda.driver.CUstream;
 
 /** Operations that pair element (i, j) of float32 matrices with (j, i). */
 public final class SquareKernels {
-  private static final int THREADS = 256;
+  static final int THREADS = 256;
   private static final int SIDE = 32;
 
   private final Module module;

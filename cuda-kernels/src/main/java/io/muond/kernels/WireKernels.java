@@ -1,9 +1,8 @@
 package io.muond.kernels;
 
-import io.muond.kernels.Walk.Join;
 import jcuda.driver.CUstream;
 
-/** Elements on their way in and out of the device, and operands in half precision. */
+/** Elements on their way in and out of the device. */
 public final class WireKernels {
   private final Module module;
   private final int multiprocessors;
@@ -45,41 +44,5 @@ public final class WireKernels {
   private void launch(CUstream stream, String kernel, long count, int width, Arguments arguments) {
     long blocks = Walk.blocks(Walk.ceilDiv(count, width), multiprocessors);
     module.launch(stream, kernel, blocks, Walk.THREADS, arguments);
-  }
-
-  /**
-   * y ← x rounded to nearest.
-   *
-   * @param type of y's elements, 16 bits
-   */
-  public void toHalf(CUstream stream, WireType type, Batch x, Batch y) {
-    if (type == WireType.FLOAT32) {
-      throw new IllegalArgumentException("type: FLOAT32 (expected: BFLOAT16 or FLOAT16)");
-    }
-    Walk walk = halves(x, y);
-    Arguments arguments = start(walk).i32(type.code()).batches(x, y);
-    launch(stream, "toHalf", walk.packs(), 1, arguments);
-  }
-
-  /** high + 2⁻¹¹ · low ← x in float16, to 22 bits; |x| is below 65520. */
-  public void splitHalf(CUstream stream, Batch x, Batch high, Batch low) {
-    Walk walk = halves(x, high, low);
-    launch(stream, "splitHalf", walk.packs(), 1, start(walk).batches(x, high, low));
-  }
-
-  private static Walk halves(Batch x, Batch... halves) {
-    boolean aligned = x.aligned(Float.BYTES);
-    Batch[] all = new Batch[halves.length + 1];
-    all[0] = x;
-    for (int i = 0; i < halves.length; i++) {
-      aligned &= halves[i].aligned(Short.BYTES);
-      all[i + 1] = halves[i];
-    }
-    return Walk.of(Join.ROWS_AND_MATRICES, aligned, all);
-  }
-
-  private Arguments start(Walk walk) {
-    long blocks = Walk.blocks(walk.packs(), multiprocessors);
-    return new Arguments().i64(walk.argument(blocks * Walk.THREADS));
   }
 }

@@ -20,7 +20,7 @@ final class Floats {
     float[] gap = new float[shape.extent()];
     java.util.Arrays.fill(gap, GAP);
     int from = 0;
-    boolean[] taken = taken();
+    boolean[] taken = shape.taken();
     for (int i = 0; i <= taken.length; i++) {
       if (i == taken.length || taken[i]) {
         if (i > from) {
@@ -34,14 +34,6 @@ final class Floats {
   Floats(Device device, Shape shape, float[] values) {
     this(device, shape);
     set(values);
-  }
-
-  private boolean[] taken() {
-    boolean[] taken = new boolean[shape.extent()];
-    for (int e = 0; e < shape.elements(); e++) {
-      taken[shape.index(e)] = true;
-    }
-    return taken;
   }
 
   void set(float[] values) {
@@ -59,7 +51,7 @@ final class Floats {
   float[] get() {
     float[] memory = new float[shape.extent()];
     device.read(address, memory, 0, memory.length);
-    boolean[] taken = taken();
+    boolean[] taken = shape.taken();
     for (int i = 0; i < memory.length; i++) {
       if (!taken[i] && memory[i] != GAP) {
         assertThat(memory[i]).as("gap at " + i + " of " + shape).isEqualTo(GAP);

@@ -69,6 +69,15 @@ record Shape(int count, int rows, int cols, Layout layout) {
     return index(elements() - 1) + 1;
   }
 
+  /** Which elements of the allocation are the matrices'. */
+  boolean[] taken() {
+    boolean[] taken = new boolean[extent()];
+    for (int e = 0; e < elements(); e++) {
+      taken[index(e)] = true;
+    }
+    return taken;
+  }
+
   /** All layouts of one, two and three matrices of single elements, rows, columns and tiles. */
   static Stream<Shape> any() {
     List<Shape> shapes = new ArrayList<>();

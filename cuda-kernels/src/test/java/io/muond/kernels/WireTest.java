@@ -1,5 +1,7 @@
 package io.muond.kernels;
 
+import static io.muond.kernels.Halves.nearest;
+import static io.muond.kernels.Halves.value;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.muond.kernels.Shape.Layout;
@@ -13,7 +15,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.junit.jupiter.params.provider.MethodSource;
 
 /** Conversions, against the definition of the formats, and scalars. */
 class WireTest {
@@ -29,21 +30,6 @@ class WireTest {
     if (device != null) {
       device.close();
     }
-  }
-
-  /** The value of a 16-bit number, by the formats' definition. */
-  private static double value(WireType type, int bits) {
-    int fraction = type == WireType.FLOAT16 ? 10 : 7;
-    int exponents = (1 << (15 - fraction)) - 1;
-    int exponent = (bits >> fraction) & exponents;
-    double significand = bits & ((1 << fraction) - 1);
-    double sign = (bits & 0x8000) == 0 ? 1 : -1;
-    if (exponent == exponents) {
-      return significand == 0 ? sign * Double.POSITIVE_INFINITY : Double.NaN;
-    }
-    double implicit = exponent == 0 ? 0 : 1 << fraction;
-    int power = Math.max(exponent, 1) - exponents / 2 - fraction;
-    return sign * Math.scalb(significand + implicit, power);
   }
 
   private static byte[] allBits() {
@@ -104,32 +90,6 @@ class WireTest {
     return x;
   }
 
-  /** The bits of the half nearest to x, ties to even; −1 for NaN. */
-  private static int nearest(WireType type, float x) {
-    if (Float.isNaN(x)) {
-      return -1;
-    }
-    int low = 0;
-    int high = type == WireType.FLOAT16 ? 0x7c00 : 0x7f80;
-    double size = Math.abs((double) x);
-    while (high - low > 1) {
-      int middle = (low + high) / 2;
-      if (value(type, middle) <= size) {
-        low = middle;
-      } else {
-        high = middle;
-      }
-    }
-    // Beyond the largest number, infinity stands for the next power of two.
-    int last = type == WireType.FLOAT16 ? 0x7bff : 0x7f7f;
-    double above = low == last ? 2 * value(type, last) - value(type, last - 1) : value(type, high);
-    double down = size - value(type, low);
-    double up = above - size;
-    int bits = down < up || (down == up && low % 2 == 0) ? low : high;
-    boolean negative = Float.floatToRawIntBits(x) < 0;
-    return negative ? bits | 0x8000 : bits;
-  }
-
   @ParameterizedTest
   @CsvSource({
     "BFLOAT16, 4001, 0",
@@ -177,37 +137,6 @@ class WireTest {
     wire.send(device.stream(), WireType.FLOAT32, to, sent, count);
     device.read(sent, received, 0, count);
     assertThat(received).isEqualTo(x);
-  }
-
-  @ParameterizedTest
-  @MethodSource("io.muond.kernels.Shape#any")
-  void makesHalves(Shape shape) {
-    float[] x = Floats.random(shape, 2);
-    Batch from = new Floats(device, shape, x).batch();
-    int n = x.length;
-    long high = device.allocate(2L * n);
-    long low = device.allocate(2L * n);
-    WireKernels wire = device.kernels().wire();
-    Batch highs = Batch.packed(high, shape.count(), shape.rows(), shape.cols());
-    Batch lows = Batch.packed(low, shape.count(), shape.rows(), shape.cols());
-    wire.toHalf(device.stream(), WireType.BFLOAT16, from, highs);
-    ByteBuffer halves = ByteBuffer.wrap(device.bytes(high, 2 * n)).order(ByteOrder.LITTLE_ENDIAN);
-    for (int e = 0; e < n; e++) {
-      int bits = halves.getShort(2 * e) & 0xffff;
-      if (bits != nearest(WireType.BFLOAT16, x[e])) {
-        assertThat(bits).as("%s", x[e]).isEqualTo(nearest(WireType.BFLOAT16, x[e]));
-      }
-    }
-    wire.splitHalf(device.stream(), from, highs, lows);
-    ByteBuffer first = ByteBuffer.wrap(device.bytes(high, 2 * n)).order(ByteOrder.LITTLE_ENDIAN);
-    ByteBuffer second = ByteBuffer.wrap(device.bytes(low, 2 * n)).order(ByteOrder.LITTLE_ENDIAN);
-    for (int e = 0; e < n; e++) {
-      double sum =
-          value(WireType.FLOAT16, first.getShort(2 * e) & 0xffff)
-              + value(WireType.FLOAT16, second.getShort(2 * e) & 0xffff) / 2048;
-      double slack = Math.max(Math.abs(x[e]) * Math.scalb(1, -22), Math.scalb(1, -36));
-      assertThat(Math.abs(sum - x[e])).as("%s", x[e]).isLessThanOrEqualTo(slack);
-    }
   }
 
   @Test
