@@ -1,11 +1,16 @@
 package io.muond.server.engine;
 
+import java.util.List;
+
 /**
  * What an engine computes: operations on batches of matrices, in order, each called from the
  * engine's own thread. The result comes last in every signature, may be overwritten in place where
  * noted, and otherwise must not overlap the operands. All operands of an element-wise operation
  * have the same shape and the same {@link Matrices#transposed}. {@code T} as a flag means that the
  * operand's transpose is taken.
+ *
+ * <p>Elements are float32, except where 16 bits are spoken of: those are for engines that support a
+ * {@link Precision#isHalf half precision}.
  *
  * <p>Reductions accumulate in float64 in a fixed order: equal inputs give equal bits.
  */
@@ -53,7 +58,10 @@ public interface Compute {
   /** s ← ‖x + xᵀ‖_F, x square; x is overwritten. */
   void frobeniusOfSymmetricPart(Matrices x, Scalars s);
 
-  /** c ← α op(a) op(b) + β c. */
+  /**
+   * c ← α op(a) op(b) + β c. In half precision a and b are of 16 bits, c either so or float32; the
+   * same holds for the products that follow.
+   */
   void product(
       double alpha,
       Matrices a,
@@ -67,8 +75,8 @@ public interface Compute {
   /**
    * c ← α op(a) op(b) + β e + δ I, which the caller knows to be symmetric: about half the work,
    * both triangles written. {@code e} is symmetric, may be null (then β is not used), and may be an
-   * operand or the result. If a and b are the same, either one of them is transposed, or they are
-   * symmetric.
+   * operand or the result; it has c's type. If a and b are the same, either one of them is
+   * transposed, or they are symmetric.
    */
   void symmetricProduct(
       double alpha,
@@ -92,10 +100,45 @@ public interface Compute {
       Matrices c,
       Precision precision);
 
+  /** α op(a) op(b), a and b of 16 bits. */
+  record Term(double alpha, Matrices a, boolean aT, Matrices b, boolean bT) {}
+
+  /** c ← Σ terms + β e + δ I, float32, as {@link #symmetricProduct}: the sum is symmetric. */
+  default void symmetricSum(List<Term> terms, double beta, Matrices e, double delta, Matrices c) {
+    throw noHalves();
+  }
+
+  /** y_k ← α x_k / s_k rounded to y's 16 bits, or 0 where s_k is 0; without s, α x. */
+  default void round(double alpha, Scalars s, Matrices x, Matrices y) {
+    throw noHalves();
+  }
+
+  /** y ← x, whose elements have 16 bits. */
+  default void widen(Matrices x, Matrices y) {
+    throw noHalves();
+  }
+
+  /** high + 2⁻¹¹ low ← x to 22 bits, high and low float16; |x| is below 65520. */
+  default void split(Matrices x, Matrices high, Matrices low) {
+    throw noHalves();
+  }
+
+  /**
+   * x_jj ← Σ_i y_ij² + δ, the diagonal of yᵀy + δ I, accumulated in float64: tensor cores truncate
+   * as they accumulate, and would make all of it too small.
+   */
+  default void gramDiagonal(double delta, Matrices y, Matrices x) {
+    throw noHalves();
+  }
+
+  private static UnsupportedOperationException noHalves() {
+    return new UnsupportedOperationException("this engine has no half precision");
+  }
+
   /**
    * The first iteration of msign, scaled by the bound ‖X⁴‖_F^{1/4} ≥ ‖X‖: with f = ‖S2‖_F, p ←
    * f^{−1/4} (a I + b f^{−1/2} S + c f^{−1} S2), or 0 where f is 0. S, S2 and p are symmetric; p
-   * may be S2.
+   * may be S2. In half precision S and p are of 16 bits, S2 is float32.
    */
   void scaledPolynomial(
       double a, double b, double c, Scalars f, Matrices s, Matrices s2, Matrices p);

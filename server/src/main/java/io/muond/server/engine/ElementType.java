@@ -1,6 +1,6 @@
 package io.muond.server.engine;
 
-/** How an element is written outside the engine, which itself holds float32. Little-endian. */
+/** How an element is written, little-endian. What an engine keeps from step to step is float32. */
 public enum ElementType {
   FLOAT32(4),
   BFLOAT16(2),

@@ -1,5 +1,6 @@
 package io.muond.server.linalg;
 
+import io.muond.server.engine.ElementType;
 import io.muond.server.engine.Matrices;
 import io.muond.server.engine.Region;
 import io.muond.server.engine.Scalars;
@@ -35,6 +36,12 @@ public final class Carver {
     return region == null ? null : Matrices.packed(region, count, rows, cols);
   }
 
+  /** {@code count} matrices of 16-bit elements; null if this carver only counts. */
+  public Matrices halves(ElementType type, int rows, int cols) {
+    Region region = region(Matrices.floatsOfHalves(count, rows, cols));
+    return region == null ? null : Matrices.halves(region, type, count, rows, cols);
+  }
+
   private Region region(long floats) {
     long offset = used;
     used = Math.addExact(used, aligned(floats));
@@ -63,6 +70,15 @@ public final class Carver {
       return matrices(rows, cols);
     }
     Matrices stored = matrices(cols, rows);
+    return stored == null ? null : stored.transpose();
+  }
+
+  /** As {@link #halves}, stored as {@code like} is. */
+  public Matrices tallHalves(ElementType type, int rows, int cols, boolean transposed) {
+    if (!transposed) {
+      return halves(type, rows, cols);
+    }
+    Matrices stored = halves(type, cols, rows);
     return stored == null ? null : stored.transpose();
   }
 

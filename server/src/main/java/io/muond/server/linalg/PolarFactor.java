@@ -3,6 +3,8 @@ package io.muond.server.linalg;
 import io.muond.server.engine.Compute;
 import io.muond.server.engine.Matrices;
 import io.muond.server.engine.Precision;
+import io.muond.server.linalg.AccurateProducts.Operand;
+import io.muond.server.linalg.AccurateProducts.Room;
 import java.util.List;
 
 /**
@@ -17,9 +19,14 @@ public final class PolarFactor {
   private static final List<double[]> POLISH = InverseSquareRoot.forRange(-2e-3, 2e-3);
 
   private final Compute compute;
+  private final AccurateProducts accurate;
 
-  public PolarFactor(Compute compute) {
+  /**
+   * @param precision of msign: whether tensor cores are to be used
+   */
+  public PolarFactor(Compute compute, Precision precision) {
     this.compute = compute;
+    accurate = new AccurateProducts(compute, precision);
   }
 
   /**
@@ -30,15 +37,20 @@ public final class PolarFactor {
     return InverseSquareRoot.range(eta);
   }
 
-  /** Intermediates: four n × n matrices. */
-  public record Buffers(Matrices x, Matrices x2, Matrices t, Matrices d) {
-    public static Buffers carve(Carver carver, int n) {
-      return new Buffers(
-          carver.matrices(n, n),
-          carver.matrices(n, n),
-          carver.matrices(n, n),
-          carver.matrices(n, n));
-    }
+  /** Intermediates: four n × n matrices, and what factors take. */
+  public record Buffers(
+      Matrices x, Matrices x2, Matrices t, Matrices d, Room forY, Room first, Room second) {}
+
+  /** Takes the intermediates out of a carver, for m × n matrices stored as they are. */
+  public Buffers carve(Carver carver, int m, int n, boolean transposed) {
+    return new Buffers(
+        carver.matrices(n, n),
+        carver.matrices(n, n),
+        carver.matrices(n, n),
+        carver.matrices(n, n),
+        accurate.room(carver, m, n, transposed),
+        accurate.room(carver, n, n, false),
+        accurate.room(carver, n, n, false));
   }
 
   /**
@@ -72,9 +84,12 @@ public final class PolarFactor {
       boolean last = i == stages.size() - 1;
       Matrices next = last ? to : other;
       double scale = last ? radius : 1;
-      polynomial(stages.get(i), from, b, flops);
+      Operand factor = accurate.operand(from, b.forY());
+      polynomial(stages.get(i), factor, b, flops);
+      flops.half(y.cols(), y.rows());
       compute.combine(scale, from, 0, next);
-      compute.product(scale, from, false, b.d(), false, 1, next, Precision.FLOAT32);
+      Operand d = accurate.operand(b.d(), b.first());
+      accurate.product(scale, factor, false, d, false, 1, next);
       flops.product(y.rows(), y.cols(), y.cols());
       other = from;
       from = next;
@@ -82,23 +97,25 @@ public final class PolarFactor {
   }
 
   /** d ← p(YᵀY − I). */
-  private void polynomial(double[] p, Matrices y, Buffers b, Flops flops) {
-    int n = y.cols();
+  private void polynomial(double[] p, Operand y, Buffers b, Flops flops) {
     Matrices x = b.x();
-    compute.symmetricProduct(1, y, true, y, false, 0, null, -1, x, Precision.FLOAT32);
-    flops.half(n, y.rows());
+    int n = x.rows();
+    accurate.gram(y, -1, x);
     flops.half(n, n);
+    Operand byX = accurate.operand(x, b.first());
     if (p.length == 3) {
-      compute.symmetricProduct(p[2], x, false, x, false, p[1], x, p[0], b.d(), Precision.FLOAT32);
+      accurate.symmetric(p[2], byX, byX, p[1], x, p[0], b.d());
       return;
     }
     flops.half(n, n);
     Matrices x2 = b.x2();
-    compute.symmetricProduct(1, x, false, x, false, 0, null, 0, x2, Precision.FLOAT32);
+    accurate.symmetric(1, byX, byX, 0, null, 0, x2);
     compute.copy(x2, b.t());
     compute.combine(p[3], x, p[4], b.t());
     compute.copy(x2, b.d());
     compute.combine(p[1], x, p[2], b.d());
-    compute.symmetricProduct(1, x2, false, b.t(), false, 1, b.d(), p[0], b.d(), Precision.FLOAT32);
+    Operand byX2 = accurate.operand(x2, b.first());
+    Operand byT = accurate.operand(b.t(), b.second());
+    accurate.symmetric(1, byX2, byT, 1, b.d(), p[0], b.d());
   }
 }

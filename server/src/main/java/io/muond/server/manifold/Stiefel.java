@@ -29,7 +29,7 @@ public final class Stiefel {
     this.compute = compute;
     this.radius = radius;
     msign = new MatrixSign(compute, PROJECTION_STEPS, Precision.FLOAT32);
-    polar = new PolarFactor(compute);
+    polar = new PolarFactor(compute, Precision.FLOAT32);
   }
 
   /** Intermediates of a projection. */
@@ -38,19 +38,20 @@ public final class Stiefel {
       Matrices spare,
       MatrixSign.Buffers sign,
       PolarFactor.Buffers polar,
-      Scalars scale) {
-    public static Buffers carve(Carver carver, int m, int n, boolean transposed) {
-      PolarFactor.Buffers polar = PolarFactor.Buffers.carve(carver, n);
-      Scalars scale = carver.scalars();
-      Matrices x = carver.tall(m, n, transposed);
-      Matrices next = carver.tall(m, n, transposed);
-      return new Buffers(
-          x,
-          carver.tall(m, n, transposed),
-          new MatrixSign.Buffers(next, polar.t(), polar.d(), scale),
-          polar,
-          scale);
-    }
+      Scalars scale) {}
+
+  /** Takes the intermediates out of a carver, for m × n matrices stored as they are. */
+  public Buffers carve(Carver carver, int m, int n, boolean transposed) {
+    PolarFactor.Buffers forPolar = polar.carve(carver, m, n, transposed);
+    Scalars scale = carver.scalars();
+    Matrices x = carver.tall(m, n, transposed);
+    Matrices next = carver.tall(m, n, transposed);
+    return new Buffers(
+        x,
+        carver.tall(m, n, transposed),
+        new MatrixSign.Buffers(next, forPolar.t(), forPolar.d(), scale),
+        forPolar,
+        scale);
   }
 
   /**

@@ -3,7 +3,6 @@ package io.muond.server.optimizer;
 import io.muond.server.engine.Compute;
 import io.muond.server.engine.Matrices;
 import io.muond.server.engine.Precision;
-import io.muond.server.engine.Scalars;
 import io.muond.server.linalg.Carver;
 import io.muond.server.linalg.Flops;
 import io.muond.server.linalg.MatrixSign;
@@ -33,20 +32,15 @@ final class AdmmDirection extends StiefelDirection {
 
   @Override
   public Buffers carve(Carver carver) {
-    Scalars scale = carver.scalars();
-    Matrices s = carver.matrices(n, n);
-    Matrices p = carver.matrices(n, n);
-    Solve solve =
-        new Solve(
-            shape.carve(carver),
-            shape.carve(carver),
-            shape.carve(carver),
-            shape.carve(carver),
-            carver.matrices(n, n),
-            carver.matrices(n, n),
-            new MatrixSign.Buffers(shape.carve(carver), s, p, scale),
-            new MatrixSign.Buffers(carver.matrices(n, n), s, p, scale));
-    return solve;
+    return new Solve(
+        shape.carve(carver),
+        shape.carve(carver),
+        shape.carve(carver),
+        shape.carve(carver),
+        carver.matrices(n, n),
+        carver.matrices(n, n),
+        forTall(carver),
+        forSquare(carver, n));
   }
 
   private final class Solve implements Buffers {

@@ -3,7 +3,6 @@ package io.muond.server.optimizer;
 import io.muond.server.engine.Compute;
 import io.muond.server.engine.Matrices;
 import io.muond.server.engine.Precision;
-import io.muond.server.engine.Scalars;
 import io.muond.server.linalg.Carver;
 import io.muond.server.linalg.Flops;
 import io.muond.server.linalg.MatrixSign;
@@ -34,18 +33,13 @@ final class DualAscentDirection extends StiefelDirection {
   @Override
   public Buffers carve(Carver carver) {
     Matrices x = shape.carve(carver);
-    Matrices next = shape.carve(carver);
     Matrices lambda = carver.matrices(n, n);
     Matrices h = carver.matrices(n, n);
-    Matrices s = carver.matrices(n, n);
-    Matrices p = carver.matrices(n, n);
-    Scalars scale = carver.scalars(1);
+    MatrixSign.Buffers sign = forTall(carver);
     return (u, g, a, effort) -> {
       for (int i = 0; i < u.count(); i++) {
         // One matrix at a time: each stops by itself.
         Flops flops = new Flops();
-        MatrixSign.Buffers sign =
-            new MatrixSign.Buffers(next.matrix(i), s.matrix(i), p.matrix(i), scale);
         int iterations =
             one(
                 u.matrix(i),
@@ -54,7 +48,7 @@ final class DualAscentDirection extends StiefelDirection {
                 x.matrix(i),
                 lambda.matrix(i),
                 h.matrix(i),
-                sign,
+                sign.matrix(i),
                 flops);
         effort.took(i, iterations, flops);
       }

@@ -2,7 +2,9 @@ package io.muond.server.optimizer;
 
 import io.muond.server.engine.Compute;
 import io.muond.server.engine.Matrices;
-import io.muond.server.engine.Precision;
+import io.muond.server.linalg.AccurateProducts;
+import io.muond.server.linalg.AccurateProducts.Operand;
+import io.muond.server.linalg.AccurateProducts.Room;
 import io.muond.server.linalg.Carver;
 import io.muond.server.linalg.Flops;
 import io.muond.server.linalg.MatrixSign;
@@ -24,8 +26,11 @@ final class ExactDirection extends StiefelDirection {
    */
   private static final double TINY = 1e-30;
 
+  private final AccurateProducts accurate;
+
   ExactDirection(Compute compute, Shape shape, Rule rule) {
     super(compute, shape, rule);
+    accurate = new AccurateProducts(compute, rule.precision());
   }
 
   @Override
@@ -40,109 +45,149 @@ final class ExactDirection extends StiefelDirection {
 
   @Override
   public Buffers carve(Carver carver) {
-    int order = m == n ? n : Math.min(m, 2 * n);
-    Matrices x = carver.matrices(order, order);
-    MatrixSign.Buffers sign =
-        new MatrixSign.Buffers(
-            carver.matrices(order, order),
-            carver.matrices(order, order),
-            carver.matrices(order, order),
-            carver.scalars());
     if (m == n) {
-      return (u, g, a, effort) -> effort.took(square(u, g, a, x, sign, effort.each()));
+      return new Square(carver);
     }
-    if (m <= 2 * n) {
-      return (u, g, a, effort) -> effort.took(wideSpan(u, g, a, x, sign, effort.each()));
+    return m <= 2 * n ? new WideSpan(carver) : new Tall(carver);
+  }
+
+  /** c ← α op(a) op(b) + β c. */
+  private void product(
+      double alpha,
+      Operand a,
+      boolean aT,
+      Operand b,
+      boolean bT,
+      double beta,
+      Matrices c,
+      Flops flops) {
+    accurate.product(alpha, a, aT, b, bT, beta, c);
+    Matrices left = a.whole() == null ? a.high() : a.whole();
+    flops.product(c.rows(), c.cols(), aT ? left.rows() : left.cols());
+  }
+
+  /** What every shape needs: K's iteration, and U and G as factors. */
+  private abstract class Within implements Buffers {
+    final Matrices x;
+    final MatrixSign.Buffers sign;
+    final Room forU;
+    final Room forG;
+
+    /**
+     * @param order of the skew matrix
+     */
+    Within(Carver carver, int order) {
+      x = carver.matrices(order, order);
+      sign = forSquare(carver, order);
+      forU = room(carver);
+      forG = room(carver);
     }
-    Matrices q = shape.carve(carver);
-    return (u, g, a, effort) -> effort.took(tall(u, g, a, x, q, sign, effort.each()));
+
+    final Room room(Carver carver) {
+      return accurate.room(carver, m, n, shape.transposed());
+    }
   }
 
   /** m = n: A = U msign(skew(UᵀG)). */
-  private int square(
-      Matrices u, Matrices g, Matrices a, Matrices x, MatrixSign.Buffers sign, Flops flops) {
-    product(1, u, true, g, false, 0, x, flops);
-    compute.skew(x, x);
-    Matrices k = msign.skew(x, n, sign, flops);
-    product(1, u, false, k, false, 0, a, flops);
-    return msign.steps();
+  private final class Square extends Within {
+    Square(Carver carver) {
+      super(carver, n);
+    }
+
+    @Override
+    public void solve(Matrices u, Matrices g, Matrices a, Effort effort) {
+      Flops flops = effort.each();
+      Operand byU = accurate.operand(u, forU);
+      product(1, byU, true, accurate.operand(g, forG), false, 0, x, flops);
+      compute.skew(x, x);
+      Operand k = Operand.exact(msign.skew(x, n, sign, flops));
+      product(1, byU, false, k, false, 0, a, flops);
+      effort.took(msign.steps());
+    }
   }
 
   /** n < m ≤ 2n: A = msign(GUᵀ − UGᵀ) U. */
-  private int wideSpan(
-      Matrices u, Matrices g, Matrices a, Matrices x, MatrixSign.Buffers sign, Flops flops) {
-    product(1, g, false, u, true, 0, x, flops);
-    compute.skew(x, x);
-    Matrices k = msign.skew(x, m, sign, flops);
-    product(1, k, false, u, false, 0, a, flops);
-    return msign.steps();
+  private final class WideSpan extends Within {
+    WideSpan(Carver carver) {
+      super(carver, m);
+    }
+
+    @Override
+    public void solve(Matrices u, Matrices g, Matrices a, Effort effort) {
+      Flops flops = effort.each();
+      Operand byU = accurate.operand(u, forU);
+      product(1, accurate.operand(g, forG), false, byU, true, 0, x, flops);
+      compute.skew(x, x);
+      Operand k = Operand.exact(msign.skew(x, m, sign, flops));
+      product(1, k, false, byU, false, 0, a, flops);
+      effort.took(msign.steps());
+    }
   }
 
   /**
    * m > 2n: within the span of U and of G⊥ = G − UB, B = UᵀG. With Q an orthonormal basis of G⊥ and
    * R = QᵀG⊥, K = msign([[B − Bᵀ, −Rᵀ], [R, 0]]) and A = U K₁₁ + Q K₂₁.
    */
-  private int tall(
-      Matrices u,
-      Matrices g,
-      Matrices a,
-      Matrices x,
-      Matrices q,
-      MatrixSign.Buffers sign,
-      Flops flops) {
-    Matrices b = x.block(0, 0, n, n);
-    Matrices r = x.block(n, 0, n, n);
-    product(1, u, true, g, false, 0, b, flops);
-    product(-1, u, false, b, false, 1, g, flops);
-    compute.copy(g, q);
-    basis(u, q, sign.s().block(0, 0, n, n), sign.p().block(0, 0, n, n), flops);
-    product(1, q, true, g, false, 0, r, flops);
-    compute.skew(b, b);
-    compute.negativeTranspose(r, x.block(0, n, n, n));
-    compute.zero(x.block(n, n, n, n));
-    Matrices k = msign.skew(x, n, sign, flops);
-    product(1, u, false, k.block(0, 0, n, n), false, 0, a, flops);
-    product(1, q, false, k.block(n, 0, n, n), false, 1, a, flops);
-    return msign.steps();
-  }
+  private final class Tall extends Within {
+    private final Matrices q;
+    private final Room forQ;
+    private final Room forSmall;
 
-  /**
-   * q ← an orthonormal basis of its columns, orthogonal to U: shifted Cholesky QR, twice, with U
-   * removed before, between and after. One pass is not enough: on gradients with decaying singular
-   * values it left errors of 1e-3 to 1e-2.
-   */
-  private void basis(Matrices u, Matrices q, Matrices s, Matrices t, Flops flops) {
-    orthonormalise(FIRST_SHIFT * Math.sqrt(n), TINY, q, s, flops);
-    remove(u, q, t, flops);
-    orthonormalise(0, SECOND_SHIFT, q, s, flops);
-    remove(u, q, t, flops);
-  }
+    Tall(Carver carver) {
+      super(carver, 2 * n);
+      q = shape.carve(carver);
+      forQ = room(carver);
+      forSmall = accurate.room(carver, n, n, false);
+    }
 
-  private void orthonormalise(
-      double relative, double absolute, Matrices q, Matrices s, Flops flops) {
-    compute.symmetricProduct(1, q, true, q, false, 0, null, 0, s, Precision.FLOAT32);
-    flops.half(n, m);
-    compute.cholesky(relative, absolute, s);
-    compute.solveUpper(s, q);
-    flops.half(n, m);
-  }
+    @Override
+    public void solve(Matrices u, Matrices g, Matrices a, Effort effort) {
+      Flops flops = effort.each();
+      Matrices b = x.block(0, 0, n, n);
+      Matrices r = x.block(n, 0, n, n);
+      Operand byU = accurate.operand(u, forU);
+      product(1, byU, true, accurate.operand(g, forG), false, 0, b, flops);
+      product(-1, byU, false, accurate.operand(b, forSmall), false, 1, g, flops);
+      compute.copy(g, q);
+      basis(byU, flops);
+      Operand byQ = accurate.operand(q, forQ);
+      product(1, byQ, true, accurate.operand(g, forG), false, 0, r, flops);
+      compute.skew(b, b);
+      compute.negativeTranspose(r, x.block(0, n, n, n));
+      compute.zero(x.block(n, n, n, n));
+      Operand k = Operand.exact(msign.skew(x, n, sign, flops));
+      product(1, byU, false, k.block(0, 0, n, n), false, 0, a, flops);
+      product(1, byQ, false, k.block(n, 0, n, n), false, 1, a, flops);
+      effort.took(msign.steps());
+    }
 
-  /** q ← q − U Uᵀ q. */
-  private void remove(Matrices u, Matrices q, Matrices t, Flops flops) {
-    product(1, u, true, q, false, 0, t, flops);
-    product(-1, u, false, t, false, 1, q, flops);
-  }
+    /**
+     * q ← an orthonormal basis of its columns, orthogonal to U: shifted Cholesky QR, twice, with U
+     * removed before, between and after. One pass is not enough: on gradients with decaying
+     * singular values it left errors of 1e-3 to 1e-2.
+     */
+    private void basis(Operand u, Flops flops) {
+      orthonormalise(FIRST_SHIFT * Math.sqrt(n), TINY, flops);
+      remove(u, flops);
+      orthonormalise(0, SECOND_SHIFT, flops);
+      remove(u, flops);
+    }
 
-  private void product(
-      double alpha,
-      Matrices a,
-      boolean aT,
-      Matrices b,
-      boolean bT,
-      double beta,
-      Matrices c,
-      Flops flops) {
-    compute.product(alpha, a, aT, b, bT, beta, c, Precision.FLOAT32);
-    flops.product(c.rows(), c.cols(), aT ? a.rows() : a.cols());
+    private void orthonormalise(double relative, double absolute, Flops flops) {
+      // Free until R is known.
+      Matrices s = x.block(n, 0, n, n);
+      accurate.gram(accurate.operand(q, forQ), 0, s);
+      flops.half(n, m);
+      compute.cholesky(relative, absolute, s);
+      compute.solveUpper(s, q);
+      flops.half(n, m);
+    }
+
+    /** q ← q − U Uᵀ q. */
+    private void remove(Operand u, Flops flops) {
+      Matrices t = x.block(n, 0, n, n);
+      product(1, u, true, accurate.operand(q, forQ), false, 0, t, flops);
+      product(-1, u, false, accurate.operand(t, forSmall), false, 1, q, flops);
+    }
   }
 }

@@ -2,8 +2,10 @@ package io.muond.server.optimizer;
 
 import io.muond.server.engine.Compute;
 import io.muond.server.engine.Matrices;
-import io.muond.server.engine.Precision;
 import io.muond.server.engine.Scalars;
+import io.muond.server.linalg.AccurateProducts;
+import io.muond.server.linalg.AccurateProducts.Operand;
+import io.muond.server.linalg.AccurateProducts.Room;
 import io.muond.server.linalg.Carver;
 import io.muond.server.linalg.Flops;
 import io.muond.server.linalg.MatrixSign;
@@ -17,8 +19,11 @@ final class ProjectedDirection extends StiefelDirection {
   /** Enough that the norm's estimate is within about 1 % for any spectrum. */
   private static final int POWER_ITERATIONS = 64;
 
+  private final AccurateProducts accurate;
+
   ProjectedDirection(Compute compute, Shape shape, Rule rule) {
     super(compute, shape, rule);
+    accurate = new AccurateProducts(compute, rule.precision());
   }
 
   @Override
@@ -33,35 +38,54 @@ final class ProjectedDirection extends StiefelDirection {
 
   @Override
   public Buffers carve(Carver carver) {
-    Matrices next = shape.carve(carver);
-    Matrices s = carver.matrices(n, n);
-    Matrices p = carver.matrices(n, n);
-    Matrices v = carver.matrices(n, 1);
-    Matrices w = carver.matrices(n, 1);
-    Scalars scale = carver.scalars();
-    MatrixSign.Buffers sign = new MatrixSign.Buffers(next, s, p, scale);
-    return (u, g, a, effort) -> {
-      Flops flops = effort.each();
-      project(u, g, s, flops);
-      compute.maxAbs(g, scale);
-      compute.divide(g, scale, g);
-      Matrices direction = msign.general(g, sign, flops);
-      project(u, direction, s, flops);
-      compute.copy(direction, a);
-      compute.symmetricProduct(1, a, true, a, false, 0, null, 0, s, Precision.FLOAT32);
-      flops.half(n, m);
-      compute.largestEigenvalue(s, v, w, POWER_ITERATIONS, scale);
-      compute.capBySquareRoot(scale, a);
-      effort.took(msign.steps());
-    };
+    return new Solve(carver);
   }
 
-  /** x ← x − U sym(Uᵀx). */
-  private void project(Matrices u, Matrices x, Matrices s, Flops flops) {
-    compute.product(1, u, true, x, false, 0, s, Precision.FLOAT32);
-    compute.symmetrize(s, s);
-    compute.product(-1, u, false, s, false, 1, x, Precision.FLOAT32);
-    flops.product(n, n, m);
-    flops.product(m, n, n);
+  private final class Solve implements Buffers {
+    private final MatrixSign.Buffers sign;
+    private final Matrices s;
+    private final Matrices v;
+    private final Matrices w;
+    private final Scalars norm;
+    private final Room forU;
+    private final Room forX;
+    private final Room forS;
+
+    Solve(Carver carver) {
+      sign = forTall(carver);
+      s = carver.matrices(n, n);
+      v = carver.matrices(n, 1);
+      w = carver.matrices(n, 1);
+      norm = carver.scalars();
+      forU = accurate.room(carver, m, n, shape.transposed());
+      forX = accurate.room(carver, m, n, shape.transposed());
+      forS = accurate.room(carver, n, n, false);
+    }
+
+    @Override
+    public void solve(Matrices u, Matrices g, Matrices a, Effort effort) {
+      Flops flops = effort.each();
+      Operand byU = accurate.operand(u, forU);
+      project(byU, g, flops);
+      compute.maxAbs(g, norm);
+      compute.divide(g, norm, g);
+      Matrices direction = msign.general(g, sign, flops);
+      project(byU, direction, flops);
+      compute.copy(direction, a);
+      accurate.gram(accurate.operand(a, forX), 0, s);
+      flops.half(n, m);
+      compute.largestEigenvalue(s, v, w, POWER_ITERATIONS, norm);
+      compute.capBySquareRoot(norm, a);
+      effort.took(msign.steps());
+    }
+
+    /** x ← x − U sym(Uᵀx). */
+    private void project(Operand u, Matrices x, Flops flops) {
+      accurate.product(1, u, true, accurate.operand(x, forX), false, 0, s);
+      compute.symmetrize(s, s);
+      accurate.product(-1, u, false, accurate.operand(s, forS), false, 1, x);
+      flops.product(n, n, m);
+      flops.product(m, n, n);
+    }
   }
 }

@@ -2,6 +2,7 @@ package io.muond.server.optimizer;
 
 import io.muond.server.engine.Compute;
 import io.muond.server.engine.Matrices;
+import io.muond.server.engine.Precision;
 import io.muond.server.linalg.Carver;
 import io.muond.server.linalg.MatrixSign;
 
@@ -12,6 +13,7 @@ abstract class StiefelDirection implements Direction {
   final int m;
   final int n;
   final MatrixSign msign;
+  private final Precision precision;
 
   /**
    * A batch of tall matrices.
@@ -32,6 +34,17 @@ abstract class StiefelDirection implements Direction {
     this.shape = shape;
     m = shape.m();
     n = shape.n();
-    msign = new MatrixSign(compute, rule.msignSteps(), rule.precision());
+    precision = rule.precision();
+    msign = new MatrixSign(compute, rule.msignSteps(), precision);
+  }
+
+  /** msign's intermediates for matrices of this shape. */
+  MatrixSign.Buffers forTall(Carver carver) {
+    return MatrixSign.Buffers.carve(carver, precision, m, n, shape.transposed());
+  }
+
+  /** msign's intermediates for square matrices. */
+  MatrixSign.Buffers forSquare(Carver carver, int order) {
+    return MatrixSign.Buffers.carve(carver, precision, order, order, false);
   }
 }

@@ -3,6 +3,7 @@ package io.muond.server.optimizer;
 import io.muond.server.engine.Compute;
 import io.muond.server.engine.Engine;
 import io.muond.server.engine.Matrices;
+import io.muond.server.engine.Precision;
 import io.muond.server.engine.Region;
 import io.muond.server.engine.Scalars;
 import io.muond.server.linalg.Carver;
@@ -45,8 +46,11 @@ final class StiefelProgram implements BatchProgram {
     n = Math.toIntExact(Math.min(spec.rows(), spec.columns()));
     part = engine.batchFor(spec.count(), Math.max((long) m * n, 4L * n * n));
     stiefel = new Stiefel(compute, spec.radius());
-    polar = new PolarFactor(compute);
-    scaleInvariant = direction(1).scaleInvariant();
+    Direction direction = direction(1);
+    // The others' sizes are absolute, and may pass what float16 holds.
+    polar =
+        new PolarFactor(compute, direction.tangent() ? spec.rule().precision() : Precision.FLOAT32);
+    scaleInvariant = direction.scaleInvariant();
     Carver forStep = Carver.counting(part);
     new StiefelStep.Intermediates(this, forStep, part);
     Carver forProjection = Carver.counting(1);
@@ -118,7 +122,7 @@ final class StiefelProgram implements BatchProgram {
     final Scalars distance;
 
     Projection(Carver carver) {
-      buffers = Stiefel.Buffers.carve(carver, m, n, transposed);
+      buffers = stiefel.carve(carver, m, n, transposed);
       random = carver.tall(m, n, transposed);
       distance = carver.scalars(spec.count());
     }

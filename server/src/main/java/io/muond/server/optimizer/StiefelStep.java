@@ -112,7 +112,7 @@ final class StiefelStep implements BatchStep {
       u = program.spec.radius() == 1 ? null : carver.tall(m, n, program.transposed);
       direction = program.direction(count);
       solver = direction.carve(carver);
-      polar = PolarFactor.Buffers.carve(carver, n);
+      polar = program.polar.carve(carver, m, n, program.transposed);
       size = carver.scalars();
     }
   }

@@ -47,7 +47,9 @@ final class TestMatrices implements AutoCloseable {
     Memory memory = engine.allocate("test matrices", count * stride + 2L * MARGIN);
     memories.add(memory);
     write(memory, 0, fill(Math.toIntExact(memory.floats())));
-    Matrices x = new Matrices(memory, MARGIN, count, rows, cols, stride, ld, transposed);
+    Matrices x =
+        new Matrices(
+            memory, ElementType.FLOAT32, MARGIN, count, rows, cols, stride, ld, transposed);
     made.add(x);
     return x;
   }
@@ -57,6 +59,22 @@ final class TestMatrices implements AutoCloseable {
     Matrices x = make(layout, count, rows, cols);
     set(x, values);
     return x;
+  }
+
+  /** So many elements, uninitialised for all that a caller may know. */
+  Region region(long floats) {
+    Memory memory = engine.allocate("test region", floats);
+    memories.add(memory);
+    return new Region(memory, 0, floats);
+  }
+
+  /** Matrices of 16-bit elements in the shape of x, lying as x does. */
+  Matrices halves(ElementType type, Matrices x) {
+    int storedRows = x.storedRows();
+    int storedCols = x.storedCols();
+    Region region = region(Matrices.floatsOfHalves(x.count(), storedRows, storedCols));
+    Matrices y = Matrices.halves(region, type, x.count(), storedRows, storedCols);
+    return x.transposed() ? y.transpose() : y;
   }
 
   /** Room for so many numbers. */

@@ -1,6 +1,7 @@
 package io.muond.server.engine.cpu;
 
 import io.muond.server.engine.Compute;
+import io.muond.server.engine.ElementType;
 import io.muond.server.engine.Matrices;
 import io.muond.server.engine.Precision;
 import io.muond.server.engine.Scalars;
@@ -24,6 +25,9 @@ final class CpuCompute implements Compute {
   }
 
   static CpuMemory memory(Matrices x) {
+    if (x.type() != ElementType.FLOAT32) {
+      throw new IllegalArgumentException("elements: " + x.type() + " (expected: FLOAT32)");
+    }
     return (CpuMemory) x.memory();
   }
 

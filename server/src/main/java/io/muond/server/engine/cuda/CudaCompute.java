@@ -3,16 +3,22 @@ package io.muond.server.engine.cuda;
 import static io.muond.server.engine.cuda.Views.address;
 import static io.muond.server.engine.cuda.Views.batch;
 import static io.muond.server.engine.cuda.Views.requireAlike;
+import static io.muond.server.engine.cuda.Views.wireType;
 
 import io.muond.kernels.Batch;
 import io.muond.kernels.CholeskyKernels;
 import io.muond.kernels.ElementwiseKernels;
+import io.muond.kernels.GramKernels;
+import io.muond.kernels.HalfKernels;
 import io.muond.kernels.ReductionKernels;
 import io.muond.kernels.RowKernels;
+import io.muond.kernels.WireType;
 import io.muond.server.engine.Compute;
+import io.muond.server.engine.ElementType;
 import io.muond.server.engine.Matrices;
 import io.muond.server.engine.Precision;
 import io.muond.server.engine.Scalars;
+import java.util.List;
 import jcuda.driver.CUstream;
 
 /** The operations on one device: all on one stream, so that each finds what the one before left. */
@@ -40,6 +46,10 @@ final class CudaCompute implements Compute, AutoCloseable {
 
   private ElementwiseKernels elementwise() {
     return device.kernels().elementwise();
+  }
+
+  private HalfKernels halves() {
+    return device.kernels().halves();
   }
 
   private ReductionKernels reductions() {
@@ -168,12 +178,41 @@ final class CudaCompute implements Compute, AutoCloseable {
       double delta,
       Matrices c,
       Precision precision) {
-    // In memory a transposed result is itself: it is symmetric.
-    Matrices to = c.transposed() ? c.transpose() : c;
-    boolean inPlace = e != null && Views.address(e) == Views.address(c);
-    gemm.lowerHalf(new Gemm.Product(alpha, a, aT, b, bT, inPlace ? beta : 0, to, precision));
-    Batch other = e == null || inPlace ? null : batch(e);
-    device.kernels().squares().mirrorSymmetric(stream, batch(c), beta, other, delta);
+    boolean inPlace = isResult(e, c);
+    double kept = inPlace ? beta : 0;
+    gemm.lowerHalf(new Gemm.Product(alpha, a, aT, b, bT, kept, upright(c), precision));
+    mirrorSymmetric(c, beta, inPlace ? null : e, delta);
+  }
+
+  private static boolean isResult(Matrices e, Matrices c) {
+    return e != null && address(e) == address(c);
+  }
+
+  /** In memory a transposed result is itself, as it is symmetric. */
+  private static Matrices upright(Matrices c) {
+    return c.transposed() ? c.transpose() : c;
+  }
+
+  private void mirrorSymmetric(Matrices c, double beta, Matrices e, double delta) {
+    Batch other = e == null ? null : batch(e);
+    if (c.type() == ElementType.FLOAT32) {
+      device.kernels().squares().mirrorSymmetric(stream, batch(c), beta, other, delta);
+    } else {
+      halves().mirrorSymmetric(stream, wireType(c.type()), batch(c), beta, other, delta);
+    }
+  }
+
+  @Override
+  public void symmetricSum(List<Term> terms, double beta, Matrices e, double delta, Matrices c) {
+    boolean inPlace = isResult(e, c);
+    double kept = inPlace ? beta : 0;
+    for (Term t : terms) {
+      gemm.lowerHalf(
+          new Gemm.Product(
+              t.alpha(), t.a(), t.aT(), t.b(), t.bT(), kept, upright(c), Precision.FLOAT16));
+      kept = 1;
+    }
+    mirrorSymmetric(c, beta, inPlace ? null : e, delta);
   }
 
   @Override
@@ -186,16 +225,52 @@ final class CudaCompute implements Compute, AutoCloseable {
       Matrices c,
       Precision precision) {
     // In memory lies the transpose of a transposed result: its negative.
-    Matrices to = c.transposed() ? c.transpose() : c;
     double signed = c.transposed() ? -alpha : alpha;
-    gemm.lowerHalf(new Gemm.Product(signed, a, aT, b, bT, 0, to, precision));
-    device.kernels().squares().mirrorSkew(stream, batch(c));
+    gemm.lowerHalf(new Gemm.Product(signed, a, aT, b, bT, 0, upright(c), precision));
+    if (c.type() == ElementType.FLOAT32) {
+      device.kernels().squares().mirrorSkew(stream, batch(c));
+    } else {
+      halves().mirrorSkew(stream, wireType(c.type()), batch(c));
+    }
+  }
+
+  @Override
+  public void round(double alpha, Scalars s, Matrices x, Matrices y) {
+    requireAlike(x, y);
+    long divisors = s == null ? 0 : address(s);
+    halves().toHalf(stream, wireType(y.type()), alpha, divisors, batch(x), batch(y));
+  }
+
+  @Override
+  public void widen(Matrices x, Matrices y) {
+    requireAlike(x, y);
+    halves().fromHalf(stream, wireType(x.type()), batch(x), batch(y));
+  }
+
+  @Override
+  public void split(Matrices x, Matrices high, Matrices low) {
+    requireAlike(x, high);
+    requireAlike(x, low);
+    halves().splitHalf(stream, batch(x), batch(high), batch(low));
+  }
+
+  @Override
+  public void gramDiagonal(double delta, Matrices y, Matrices x) {
+    Batch of = batch(y);
+    boolean byColumns = !y.transposed();
+    long partial = scratch.take(GramKernels.scratchBytes(of, byColumns));
+    device.kernels().gram().gramDiagonal(stream, of, byColumns, delta, batch(x), partial);
   }
 
   @Override
   public void scaledPolynomial(
       double a, double b, double c, Scalars f, Matrices s, Matrices s2, Matrices p) {
-    elementwise().scaledPolynomial(stream, a, b, c, address(f), batch(s), batch(s2), batch(p));
+    if (p.type() == ElementType.FLOAT32) {
+      elementwise().scaledPolynomial(stream, a, b, c, address(f), batch(s), batch(s2), batch(p));
+    } else {
+      WireType type = wireType(p.type());
+      halves().scaledPolynomial(stream, type, a, b, c, address(f), batch(s), batch(s2), batch(p));
+    }
   }
 
   @Override

@@ -79,7 +79,7 @@ public final class CudaEngine implements Engine {
 
   @Override
   public boolean supports(Precision precision) {
-    return precision == Precision.FLOAT32 || precision == Precision.TF32;
+    return true;
   }
 
   @Override

@@ -3,7 +3,6 @@ package io.muond.server.engine.cuda;
 import static io.muond.server.engine.cuda.Cuda.check;
 
 import io.muond.kernels.WireKernels;
-import io.muond.kernels.WireType;
 import io.muond.server.engine.ElementType;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -38,14 +37,6 @@ final class CudaTransfer implements AutoCloseable {
       slots.add(slot);
       free.add(slot);
     }
-  }
-
-  private static WireType wireType(ElementType type) {
-    return switch (type) {
-      case FLOAT32 -> WireType.FLOAT32;
-      case BFLOAT16 -> WireType.BFLOAT16;
-      case FLOAT16 -> WireType.FLOAT16;
-    };
   }
 
   private static void requireWhole(ByteBuffer bytes, ElementType type) {
@@ -141,7 +132,7 @@ final class CudaTransfer implements AutoCloseable {
           JCudaDriver.cuMemsetD32Async(Cuda.at(nonFinite), -1, Long.BYTES / Integer.BYTES, stream),
           "cuMemsetD32Async");
       long count = bytes / type.bytes();
-      kernels().receive(stream, wireType(type), staged, to, count, first, nonFinite);
+      kernels().receive(stream, Views.wireType(type), staged, to, count, first, nonFinite);
       check(
           JCudaDriver.cuMemcpyDtoHAsync(index.pointer(), Cuda.at(nonFinite), Long.BYTES, stream),
           "cuMemcpyDtoHAsync");
@@ -150,7 +141,7 @@ final class CudaTransfer implements AutoCloseable {
     }
 
     void send(long from, ElementType type, ByteBuffer to, int bytes) {
-      kernels().send(stream, wireType(type), from, staged, bytes / type.bytes());
+      kernels().send(stream, Views.wireType(type), from, staged, bytes / type.bytes());
       check(
           JCudaDriver.cuMemcpyDtoHAsync(host.pointer(), Cuda.at(staged), bytes, stream),
           "cuMemcpyDtoHAsync");

@@ -3,6 +3,7 @@ package io.muond.server.engine.cuda;
 import static io.muond.server.engine.cuda.Cuda.checkBlas;
 
 import io.muond.kernels.PointerKernels;
+import io.muond.server.engine.ElementType;
 import io.muond.server.engine.Matrices;
 import io.muond.server.engine.Precision;
 import jcuda.Pointer;
@@ -24,7 +25,6 @@ final class Gemm implements AutoCloseable {
   private static final long WORKSPACE_BYTES = 32L << 20;
 
   private static final int ALGORITHM = cublasGemmAlgo.CUBLAS_GEMM_DEFAULT;
-  private static final int FLOAT32 = cudaDataType.CUDA_R_32F;
 
   private final CudaDevice device;
   private final DeviceScratch scratch;
@@ -45,10 +45,16 @@ final class Gemm implements AutoCloseable {
   }
 
   private static int computeType(Precision precision) {
-    return switch (precision) {
-      case FLOAT32 -> cublasComputeType.CUBLAS_COMPUTE_32F;
-      case TF32 -> cublasComputeType.CUBLAS_COMPUTE_32F_FAST_TF32;
-      case FLOAT16, BFLOAT16 -> throw new IllegalArgumentException("precision: " + precision);
+    return precision == Precision.TF32
+        ? cublasComputeType.CUBLAS_COMPUTE_32F_FAST_TF32
+        : cublasComputeType.CUBLAS_COMPUTE_32F;
+  }
+
+  private static int type(Matrices x) {
+    return switch (x.type()) {
+      case FLOAT32 -> cudaDataType.CUDA_R_32F;
+      case FLOAT16 -> cudaDataType.CUDA_R_16F;
+      case BFLOAT16 -> cudaDataType.CUDA_R_16BF;
     };
   }
 
@@ -70,6 +76,14 @@ final class Gemm implements AutoCloseable {
       double beta,
       Matrices c,
       Precision precision) {
+
+    Product {
+      ElementType operands = precision.operands();
+      if (a.type() != operands || b.type() != operands) {
+        throw new IllegalArgumentException(
+            "operands: " + a.type() + ", " + b.type() + " (expected: " + operands + ")");
+      }
+    }
 
     private int depth() {
       return aT ? a.rows() : a.cols();
@@ -113,16 +127,16 @@ final class Gemm implements AutoCloseable {
             p.depth(),
             scalar(p.alpha),
             Cuda.at(Views.address(p.b)),
-            FLOAT32,
+            type(p.b),
             p.b.ld(),
             p.b.stride(),
             Cuda.at(Views.address(p.a)),
-            FLOAT32,
+            type(p.a),
             p.a.ld(),
             p.a.stride(),
             scalar(p.beta),
             Cuda.at(Views.address(p.c)),
-            FLOAT32,
+            type(p.c),
             p.c.ld(),
             p.c.stride(),
             p.c.count(),
@@ -167,7 +181,7 @@ final class Gemm implements AutoCloseable {
             blocks(p.a, p.aTurned() ? side : (long) side * p.a.ld()),
             blocks(p.b, p.bTurned() ? (long) side * p.b.ld() : side),
             blocks(p.c, (long) side * p.c.ld()),
-            (long) Float.BYTES * side,
+            (long) p.c.type().bytes() * side,
             pointers);
     long bytes = (long) Long.BYTES * all;
     checkBlas(
@@ -180,14 +194,14 @@ final class Gemm implements AutoCloseable {
             p.depth(),
             scalar(p.alpha),
             Cuda.at(pointers + bytes),
-            FLOAT32,
+            type(p.b),
             p.b.ld(),
             Cuda.at(pointers),
-            FLOAT32,
+            type(p.a),
             p.a.ld(),
             scalar(p.beta),
             Cuda.at(pointers + 2 * bytes),
-            FLOAT32,
+            type(p.c),
             p.c.ld(),
             all,
             computeType(p.precision),
@@ -197,7 +211,7 @@ final class Gemm implements AutoCloseable {
 
   private static PointerKernels.Blocks blocks(Matrices x, long elements) {
     return new PointerKernels.Blocks(
-        Views.address(x), Float.BYTES * x.stride(), Float.BYTES * elements);
+        Views.address(x), x.type().bytes() * x.stride(), x.type().bytes() * elements);
   }
 
   @Override

@@ -1,6 +1,8 @@
 package io.muond.server.engine.cuda;
 
 import io.muond.kernels.Batch;
+import io.muond.kernels.WireType;
+import io.muond.server.engine.ElementType;
 import io.muond.server.engine.Matrices;
 import io.muond.server.engine.Scalars;
 
@@ -13,7 +15,7 @@ final class Views {
   }
 
   static long address(Matrices x) {
-    return memory(x).at(x.offset());
+    return memory(x).at(0) + x.offset() * x.type().bytes();
   }
 
   static long address(Scalars s) {
@@ -23,6 +25,14 @@ final class Views {
   /** As they lie in memory: a transposed view's rows are its columns. */
   static Batch batch(Matrices x) {
     return new Batch(address(x), x.count(), x.storedRows(), x.storedCols(), x.stride(), x.ld());
+  }
+
+  static WireType wireType(ElementType type) {
+    return switch (type) {
+      case FLOAT32 -> WireType.FLOAT32;
+      case BFLOAT16 -> WireType.BFLOAT16;
+      case FLOAT16 -> WireType.FLOAT16;
+    };
   }
 
   /** The same, of operands that must lie alike. */
