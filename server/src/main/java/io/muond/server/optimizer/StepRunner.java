@@ -17,6 +17,12 @@ import java.util.List;
  * may record the sequence and replay it.
  */
 public final class StepRunner implements AutoCloseable {
+  /**
+   * Batches of at most so many elements run beside each other, each branch in a workspace of its
+   * own: alone they would leave most of a device idle, and they take little memory.
+   */
+  private static final long SMALL = 1L << 19;
+
   private final Engine engine;
   private final Optimizer optimizer;
   private final List<BatchProgram> programs;
@@ -32,14 +38,45 @@ public final class StepRunner implements AutoCloseable {
   /** Elements of workspace that the steps of these programs, or any other method of them, need. */
   public static long workspaceFloats(List<BatchProgram> programs) {
     long numbers = 0;
-    long largest = 0;
     for (BatchProgram program : programs) {
       long reported = program.reportNumbers(ReportDetail.OPTIMUM);
       numbers = Math.addExact(numbers, program.spec().count() + reported);
-      largest = Math.max(largest, program.workspaceFloats());
     }
-    long exchanged = Math.multiplyExact(Scalars.FLOATS, numbers);
-    return Math.addExact(Carver.aligned(exchanged), largest);
+    long total = Carver.aligned(Math.multiplyExact(Scalars.FLOATS, numbers));
+    for (long floats : branchFloats(programs)) {
+      total = Math.addExact(total, floats);
+    }
+    return total;
+  }
+
+  /** The branch of each program: the first for large batches, the others in turn for small ones. */
+  private static int[] branches(List<BatchProgram> programs) {
+    boolean anyLarge = programs.stream().anyMatch(StepRunner::isLarge);
+    int first = anyLarge ? 1 : 0;
+    int next = first;
+    int[] branches = new int[programs.size()];
+    for (int b = 0; b < branches.length; b++) {
+      if (!isLarge(programs.get(b))) {
+        branches[b] = next;
+        next = next + 1 == Recorder.BRANCHES ? first : next + 1;
+      }
+    }
+    return branches;
+  }
+
+  private static boolean isLarge(BatchProgram program) {
+    return program.spec().floats() > SMALL;
+  }
+
+  /** Elements of workspace of each branch: programs of one branch follow each other, and share. */
+  private static long[] branchFloats(List<BatchProgram> programs) {
+    int[] branches = branches(programs);
+    long[] floats = new long[Recorder.BRANCHES];
+    for (int b = 0; b < branches.length; b++) {
+      long needed = Carver.aligned(programs.get(b).workspaceFloats());
+      floats[branches[b]] = Math.max(floats[branches[b]], needed);
+    }
+    return floats;
   }
 
   /**
@@ -65,7 +102,8 @@ public final class StepRunner implements AutoCloseable {
   public Done run(List<Given> given, double[] weights, ReportDetail detail, Memory workspace) {
     Session session = new Session(given, weights, detail, workspace);
     engine.compute().write(session.allRates(), session.rates);
-    List<Effort> efforts = recorder.run(session.key(), session::enqueue);
+    Key key = session.key();
+    List<Effort> efforts = recorder.run(key, () -> session.enqueue(key != null));
     return new Done(session.steps, efforts, engine.compute().read(session.report), detail);
   }
 
@@ -84,6 +122,7 @@ public final class StepRunner implements AutoCloseable {
     private final Scalars rates;
     private final Scalars report;
     private final List<BatchStep> steps = new ArrayList<>();
+    private final int[] branches = branches(programs);
 
     Session(List<Given> given, double[] weights, ReportDetail detail, Memory workspace) {
       this.given = given;
@@ -94,7 +133,11 @@ public final class StepRunner implements AutoCloseable {
       rates = new Scalars(workspace, 0, matrices);
       report = new Scalars(workspace, (long) Scalars.FLOATS * matrices, numbers);
       long used = Carver.aligned((long) Scalars.FLOATS * (matrices + (long) numbers));
-      Region scratch = new Region(workspace, used, workspace.floats() - used);
+      List<Region> scratch = new ArrayList<>();
+      for (long floats : branchFloats(programs)) {
+        scratch.add(new Region(workspace, used, floats));
+        used += floats;
+      }
       int matrix = 0;
       int number = 0;
       for (int b = 0; b < programs.size(); b++) {
@@ -109,7 +152,7 @@ public final class StepRunner implements AutoCloseable {
                     detail,
                     rates.slice(matrix, count),
                     report.slice(number, itsNumbers),
-                    scratch)));
+                    scratch.get(branches[b]))));
         matrix += count;
         number += itsNumbers;
       }
@@ -140,9 +183,15 @@ public final class StepRunner implements AutoCloseable {
           workspace);
     }
 
-    List<Effort> enqueue() {
+    /**
+     * @param beside whether small batches may run beside each other: not if they read results
+     */
+    List<Effort> enqueue(boolean beside) {
       List<Effort> efforts = new ArrayList<>();
       for (int b = 0; b < steps.size(); b++) {
+        if (beside) {
+          recorder.branch(branches[b]);
+        }
         Stopwatch watch = recorder.stopwatch(b);
         watch.start();
         if (weights.length > 1 || weights[0] != 1) {
@@ -150,6 +199,9 @@ public final class StepRunner implements AutoCloseable {
         }
         efforts.add(steps.get(b).enqueue(watch));
         watch.stop();
+      }
+      if (beside) {
+        recorder.join();
       }
       return efforts;
     }

@@ -86,6 +86,17 @@ class CudaHalvesProperties {
       @ForAll Layout ofC,
       @ForAll("halves") Precision precision,
       @ForAll boolean narrow) {
+    halfProducts(n, ofA, ofC, precision, narrow);
+  }
+
+  @Example
+  void symmetricAndSkewProductsOfManyTiles() {
+    halfProducts(512, Layout.PACKED, Layout.TRANSPOSED, Precision.FLOAT16, true);
+    halfProducts(514, Layout.BLOCK, Layout.PACKED, Precision.BFLOAT16, false);
+  }
+
+  private static void halfProducts(
+      int n, Layout ofA, Layout ofC, Precision precision, boolean narrow) {
     ElementType type = precision.operands();
     float[] skew = Naive.skew(2, n, TestMatrices.random(2 * n * n, 3));
     try (TestMatrices test = new TestMatrices(1)) {

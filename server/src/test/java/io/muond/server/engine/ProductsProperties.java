@@ -116,6 +116,7 @@ class ProductsProperties {
       gram(520, 40, plain, Layout.BLOCK, Layout.PACKED, added, 1);
     }
     gram(513, 40, plain, Layout.BLOCK, Layout.TRANSPOSED_BLOCK, Added.RESULT, 2);
+    gram(1024, 20, plain, Layout.PACKED, Layout.TRANSPOSED_BLOCK, Added.OTHER, 2);
   }
 
   private static void gram(

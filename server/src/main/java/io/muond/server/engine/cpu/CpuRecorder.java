@@ -16,6 +16,13 @@ final class CpuRecorder implements Recorder {
     return operations.get();
   }
 
+  /** One after the other. */
+  @Override
+  public void branch(int number) {}
+
+  @Override
+  public void join() {}
+
   @Override
   public Stopwatch stopwatch(int number) {
     while (watches.size() <= number) {

@@ -6,7 +6,6 @@ import static io.muond.server.engine.cuda.Views.requireAlike;
 import static io.muond.server.engine.cuda.Views.wireType;
 
 import io.muond.kernels.Batch;
-import io.muond.kernels.CholeskyKernels;
 import io.muond.kernels.ElementwiseKernels;
 import io.muond.kernels.GramKernels;
 import io.muond.kernels.HalfKernels;
@@ -21,27 +20,33 @@ import io.muond.server.engine.Scalars;
 import java.util.List;
 import jcuda.driver.CUstream;
 
-/** The operations on one device: all on one stream, so that each finds what the one before left. */
+/**
+ * The operations on one device, on the stream of the current lane: each finds what the one before
+ * left.
+ */
 final class CudaCompute implements Compute, AutoCloseable {
   private final CudaDevice device;
-  private final CUstream stream;
-
-  /** For one launch and its second stage. */
-  private final DeviceScratch scratch;
-
-  /** For what several launches of one operation share. */
-  private final DeviceScratch kept;
-
-  private final Gemm gemm;
+  private final Lanes lanes;
+  private final CudaCholesky cholesky;
   private final NumberReader reader;
 
   CudaCompute(CudaDevice device) {
     this.device = device;
-    stream = device.stream();
-    scratch = new DeviceScratch(device);
-    kept = new DeviceScratch(device);
-    gemm = new Gemm(device, scratch);
+    lanes = new Lanes(device);
+    cholesky = new CudaCholesky(device, lanes);
     reader = new NumberReader(device);
+  }
+
+  Lanes lanes() {
+    return lanes;
+  }
+
+  private CUstream stream() {
+    return lanes.current().stream();
+  }
+
+  private Gemm gemm() {
+    return lanes.current().gemm();
   }
 
   private ElementwiseKernels elementwise() {
@@ -57,11 +62,11 @@ final class CudaCompute implements Compute, AutoCloseable {
   }
 
   private long forReduction(Batch x) {
-    return scratch.take(ReductionKernels.scratchBytes(x));
+    return lanes.current().scratch().take(ReductionKernels.scratchBytes(x));
   }
 
   private long forRows(Batch x) {
-    return scratch.take(RowKernels.scratchBytes(x));
+    return lanes.current().scratch().take(RowKernels.scratchBytes(x));
   }
 
   @Override
@@ -74,7 +79,7 @@ final class CudaCompute implements Compute, AutoCloseable {
     if (values.length != s.count()) {
       throw new IllegalArgumentException(values.length + " values for " + s.count() + " numbers");
     }
-    device.kernels().scalars().setScalars(stream, values, address(s));
+    device.kernels().scalars().setScalars(stream(), values, address(s));
   }
 
   @Override
@@ -85,13 +90,13 @@ final class CudaCompute implements Compute, AutoCloseable {
   @Override
   public void combine(double alpha, Matrices x, double beta, Matrices y) {
     requireAlike(x, y);
-    elementwise().combine(stream, alpha, 0, batch(x), beta, batch(y));
+    elementwise().combine(stream(), alpha, 0, batch(x), beta, batch(y));
   }
 
   @Override
   public void combineEach(double alpha, Scalars s, Matrices x, double beta, Matrices y) {
     requireAlike(x, y);
-    elementwise().combine(stream, alpha, address(s), batch(x), beta, batch(y));
+    elementwise().combine(stream(), alpha, address(s), batch(x), beta, batch(y));
   }
 
   @Override
@@ -99,7 +104,7 @@ final class CudaCompute implements Compute, AutoCloseable {
     requireAlike(m, g);
     if (nesterov) {
       requireAlike(g, taken);
-      elementwise().momentum(stream, beta, true, batch(g), batch(m), batch(taken));
+      elementwise().momentum(stream(), beta, true, batch(g), batch(m), batch(taken));
     } else {
       combine(beta, m, 1, g);
     }
@@ -108,32 +113,32 @@ final class CudaCompute implements Compute, AutoCloseable {
   @Override
   public void divide(Matrices x, Scalars s, Matrices y) {
     requireAlike(x, y);
-    elementwise().divide(stream, batch(x), address(s), batch(y));
+    elementwise().divide(stream(), batch(x), address(s), batch(y));
   }
 
   @Override
   public void copyWhereZero(Scalars s, Matrices x, Matrices y) {
     requireAlike(x, y);
-    elementwise().copyWhereZero(stream, address(s), batch(x), batch(y));
+    elementwise().copyWhereZero(stream(), address(s), batch(x), batch(y));
   }
 
   @Override
   public void maxAbs(Matrices x, Scalars s) {
     Batch of = batch(x);
-    reductions().maxAbs(stream, of, address(s), forReduction(of));
+    reductions().maxAbs(stream(), of, address(s), forReduction(of));
   }
 
   @Override
   public void frobenius(Matrices x, Scalars s) {
     Batch of = batch(x);
-    reductions().frobenius(stream, of, address(s), forReduction(of));
+    reductions().frobenius(stream(), of, address(s), forReduction(of));
   }
 
   @Override
   public void distance(Matrices x, Matrices y, Scalars s) {
     requireAlike(x, y);
     Batch of = batch(x);
-    reductions().distance(stream, of, batch(y), address(s), forReduction(of));
+    reductions().distance(stream(), of, batch(y), address(s), forReduction(of));
   }
 
   @Override
@@ -144,13 +149,13 @@ final class CudaCompute implements Compute, AutoCloseable {
   private void dot(Matrices x, Matrices y, long s) {
     requireAlike(x, y);
     Batch of = batch(x);
-    reductions().dot(stream, of, batch(y), s, forReduction(of));
+    reductions().dot(stream(), of, batch(y), s, forReduction(of));
   }
 
   @Override
   public void frobeniusOfSymmetricPart(Matrices x, Scalars s) {
     Batch of = batch(x);
-    reductions().symmetricPart(stream, of, address(s), forReduction(of));
+    reductions().symmetricPart(stream(), of, address(s), forReduction(of));
   }
 
   @Override
@@ -163,7 +168,7 @@ final class CudaCompute implements Compute, AutoCloseable {
       double beta,
       Matrices c,
       Precision precision) {
-    gemm.product(new Gemm.Product(alpha, a, aT, b, bT, beta, c, precision));
+    gemm().product(new Gemm.Product(alpha, a, aT, b, bT, beta, c, precision));
   }
 
   @Override
@@ -180,7 +185,7 @@ final class CudaCompute implements Compute, AutoCloseable {
       Precision precision) {
     boolean inPlace = isResult(e, c);
     double kept = inPlace ? beta : 0;
-    gemm.lowerHalf(new Gemm.Product(alpha, a, aT, b, bT, kept, upright(c), precision));
+    gemm().lowerHalf(new Gemm.Product(alpha, a, aT, b, bT, kept, upright(c), precision));
     mirrorSymmetric(c, beta, inPlace ? null : e, delta);
   }
 
@@ -196,9 +201,9 @@ final class CudaCompute implements Compute, AutoCloseable {
   private void mirrorSymmetric(Matrices c, double beta, Matrices e, double delta) {
     Batch other = e == null ? null : batch(e);
     if (c.type() == ElementType.FLOAT32) {
-      device.kernels().squares().mirrorSymmetric(stream, batch(c), beta, other, delta);
+      device.kernels().squares().mirrorSymmetric(stream(), batch(c), beta, other, delta);
     } else {
-      halves().mirrorSymmetric(stream, wireType(c.type()), batch(c), beta, other, delta);
+      halves().mirrorSymmetric(stream(), wireType(c.type()), batch(c), beta, other, delta);
     }
   }
 
@@ -207,9 +212,10 @@ final class CudaCompute implements Compute, AutoCloseable {
     boolean inPlace = isResult(e, c);
     double kept = inPlace ? beta : 0;
     for (Term t : terms) {
-      gemm.lowerHalf(
-          new Gemm.Product(
-              t.alpha(), t.a(), t.aT(), t.b(), t.bT(), kept, upright(c), Precision.FLOAT16));
+      gemm()
+          .lowerHalf(
+              new Gemm.Product(
+                  t.alpha(), t.a(), t.aT(), t.b(), t.bT(), kept, upright(c), Precision.FLOAT16));
       kept = 1;
     }
     mirrorSymmetric(c, beta, inPlace ? null : e, delta);
@@ -226,11 +232,11 @@ final class CudaCompute implements Compute, AutoCloseable {
       Precision precision) {
     // In memory lies the transpose of a transposed result: its negative.
     double signed = c.transposed() ? -alpha : alpha;
-    gemm.lowerHalf(new Gemm.Product(signed, a, aT, b, bT, 0, upright(c), precision));
+    gemm().lowerHalf(new Gemm.Product(signed, a, aT, b, bT, 0, upright(c), precision));
     if (c.type() == ElementType.FLOAT32) {
-      device.kernels().squares().mirrorSkew(stream, batch(c));
+      device.kernels().squares().mirrorSkew(stream(), batch(c));
     } else {
-      halves().mirrorSkew(stream, wireType(c.type()), batch(c));
+      halves().mirrorSkew(stream(), wireType(c.type()), batch(c));
     }
   }
 
@@ -238,128 +244,97 @@ final class CudaCompute implements Compute, AutoCloseable {
   public void round(double alpha, Scalars s, Matrices x, Matrices y) {
     requireAlike(x, y);
     long divisors = s == null ? 0 : address(s);
-    halves().toHalf(stream, wireType(y.type()), alpha, divisors, batch(x), batch(y));
+    halves().toHalf(stream(), wireType(y.type()), alpha, divisors, batch(x), batch(y));
   }
 
   @Override
   public void widen(Matrices x, Matrices y) {
     requireAlike(x, y);
-    halves().fromHalf(stream, wireType(x.type()), batch(x), batch(y));
+    halves().fromHalf(stream(), wireType(x.type()), batch(x), batch(y));
   }
 
   @Override
   public void split(Matrices x, Matrices high, Matrices low) {
     requireAlike(x, high);
     requireAlike(x, low);
-    halves().splitHalf(stream, batch(x), batch(high), batch(low));
+    halves().splitHalf(stream(), batch(x), batch(high), batch(low));
   }
 
   @Override
   public void gramDiagonal(double delta, Matrices y, Matrices x) {
     Batch of = batch(y);
     boolean byColumns = !y.transposed();
-    long partial = scratch.take(GramKernels.scratchBytes(of, byColumns));
-    device.kernels().gram().gramDiagonal(stream, of, byColumns, delta, batch(x), partial);
+    long partial = lanes.current().scratch().take(GramKernels.scratchBytes(of, byColumns));
+    device.kernels().gram().gramDiagonal(stream(), of, byColumns, delta, batch(x), partial);
   }
 
   @Override
   public void scaledPolynomial(
       double a, double b, double c, Scalars f, Matrices s, Matrices s2, Matrices p) {
     if (p.type() == ElementType.FLOAT32) {
-      elementwise().scaledPolynomial(stream, a, b, c, address(f), batch(s), batch(s2), batch(p));
+      elementwise().scaledPolynomial(stream(), a, b, c, address(f), batch(s), batch(s2), batch(p));
     } else {
       WireType type = wireType(p.type());
-      halves().scaledPolynomial(stream, type, a, b, c, address(f), batch(s), batch(s2), batch(p));
+      halves().scaledPolynomial(stream(), type, a, b, c, address(f), batch(s), batch(s2), batch(p));
     }
   }
 
   @Override
   public void skew(Matrices x, Matrices y) {
     requireAlike(x, y);
-    device.kernels().squares().skew(stream, batch(x), batch(y));
+    device.kernels().squares().skew(stream(), batch(x), batch(y));
   }
 
   @Override
   public void symmetrize(Matrices x, Matrices y) {
     requireAlike(x, y);
-    device.kernels().squares().symmetrize(stream, batch(x), batch(y));
+    device.kernels().squares().symmetrize(stream(), batch(x), batch(y));
   }
 
   @Override
   public void largestEigenvalue(Matrices h, Matrices v, Matrices w, int iterations, Scalars s) {
-    device.kernels().scalars().powerStart(stream, batch(v));
+    device.kernels().scalars().powerStart(stream(), batch(v));
     for (int i = 0; i < iterations; i++) {
       product(1, h, false, v, false, 0, w, Precision.FLOAT32);
       maxAbs(w, s);
       divide(w, s, v);
     }
     product(1, h, false, v, false, 0, w, Precision.FLOAT32);
-    long squares = kept.take((long) Double.BYTES * h.count());
+    long squares = lanes.current().kept().take((long) Double.BYTES * h.count());
     dot(v, w, s);
     dot(v, v, squares);
-    device.kernels().scalars().quotient(stream, h.count(), address(s), squares, address(s));
+    device.kernels().scalars().quotient(stream(), h.count(), address(s), squares, address(s));
   }
 
   @Override
   public void capBySquareRoot(Scalars s, Matrices y) {
-    elementwise().capBySquareRoot(stream, address(s), batch(y));
+    elementwise().capBySquareRoot(stream(), address(s), batch(y));
   }
 
   @Override
   public void negativeTranspose(Matrices x, Matrices y) {
     requireAlike(x, y);
-    device.kernels().squares().negativeTranspose(stream, batch(x), batch(y));
+    device.kernels().squares().negativeTranspose(stream(), batch(x), batch(y));
   }
 
   @Override
   public void addIdentity(double delta, Matrices x) {
-    elementwise().addIdentity(stream, delta, batch(x));
+    elementwise().addIdentity(stream(), delta, batch(x));
   }
 
   @Override
   public void zero(Matrices x) {
-    elementwise().zero(stream, batch(x));
+    elementwise().zero(stream(), batch(x));
   }
 
   @Override
   public void cholesky(double relative, double absolute, Matrices x) {
-    Batch all = batch(x);
-    CholeskyKernels kernels = device.kernels().cholesky();
-    long diagonal = kept.take(CholeskyKernels.diagonalBytes(all));
-    kernels.shift(stream, relative, absolute, all, diagonal);
-    int n = x.rows();
-    for (int from = 0; from < n; from += CholeskyKernels.PANEL) {
-      int size = Math.min(CholeskyKernels.PANEL, n - from);
-      kernels.factorDiagonal(stream, all, from, size, diagonal);
-      kernels.solveRow(stream, all, from, size);
-      int rest = n - from - size;
-      if (rest > 0) {
-        Matrices row = x.block(from, from + size, size, rest);
-        Matrices trailing = x.block(from + size, from + size, rest, rest);
-        product(-1, row, true, row, false, 1, trailing, Precision.FLOAT32);
-      }
-    }
+    cholesky.factor(relative, absolute, x);
   }
 
   @Override
   public void solveUpper(Matrices r, Matrices x) {
-    CholeskyKernels kernels = device.kernels().cholesky();
-    int n = r.rows();
-    for (int from = 0; from < n; from += CholeskyKernels.PANEL) {
-      int size = Math.min(CholeskyKernels.PANEL, n - from);
-      if (x.transposed()) {
-        kernels.solvePanelTransposed(stream, batch(r), from, size, batch(x));
-      } else {
-        kernels.solvePanel(stream, batch(r), from, size, batch(x));
-      }
-      int rest = n - from - size;
-      if (rest > 0) {
-        Matrices done = x.block(0, from, x.rows(), size);
-        Matrices row = r.block(from, from + size, size, rest);
-        Matrices others = x.block(0, from + size, x.rows(), rest);
-        product(-1, done, false, row, false, 1, others, Precision.FLOAT32);
-      }
-    }
+    cholesky.solve(r, x);
   }
 
   @Override
@@ -367,12 +342,13 @@ final class CudaCompute implements Compute, AutoCloseable {
     device
         .kernels()
         .rows()
-        .rowDirections(stream, batch(w), batch(g), batch(a), address(objective), forRows(batch(w)));
+        .rowDirections(
+            stream(), batch(w), batch(g), batch(a), address(objective), forRows(batch(w)));
   }
 
   @Override
   public void normalizeRows(double radius, Matrices x, Matrices y) {
-    device.kernels().rows().normalizeRows(stream, radius, batch(x), batch(y), forRows(batch(x)));
+    device.kernels().rows().normalizeRows(stream(), radius, batch(x), batch(y), forRows(batch(x)));
   }
 
   @Override
@@ -380,7 +356,7 @@ final class CudaCompute implements Compute, AutoCloseable {
     device
         .kernels()
         .rows()
-        .moveRows(stream, radius, address(eta), batch(w), batch(a), batch(y), forRows(batch(w)));
+        .moveRows(stream(), radius, address(eta), batch(w), batch(a), batch(y), forRows(batch(w)));
   }
 
   @Override
@@ -390,7 +366,7 @@ final class CudaCompute implements Compute, AutoCloseable {
         .kernels()
         .rows()
         .rowResiduals(
-            stream,
+            stream(),
             radius,
             batch(w),
             batch(a),
@@ -403,8 +379,6 @@ final class CudaCompute implements Compute, AutoCloseable {
   @Override
   public void close() {
     reader.close();
-    gemm.close();
-    kept.close();
-    scratch.close();
+    lanes.close();
   }
 }

@@ -137,7 +137,7 @@ public final class CudaEngine implements Engine {
 
   @Override
   public Recorder recorder() {
-    return new CudaRecorder(device);
+    return new CudaRecorder(device, compute.lanes());
   }
 
   @Override

@@ -24,13 +24,15 @@ final class CudaRecorder implements Recorder {
   private static final int MOST = 16;
 
   private final CudaDevice device;
+  private final Lanes lanes;
   private final Map<Object, Sequence> sequences =
       new LinkedHashMap<>(16, 0.75f, /* accessOrder= */ true);
   private final List<CudaStopwatch> watches = new ArrayList<>();
   private boolean capturing;
 
-  CudaRecorder(CudaDevice device) {
+  CudaRecorder(CudaDevice device, Lanes lanes) {
     this.device = device;
+    this.lanes = lanes;
   }
 
   /** A sequence that was seen, and its graph once it was captured. */
@@ -49,9 +51,10 @@ final class CudaRecorder implements Recorder {
   @SuppressWarnings("unchecked") // Equal keys stand for the same operations.
   public <T> T run(Object key, Supplier<T> operations) {
     watches.forEach(CudaStopwatch::reset);
+    lanes.forget();
     Sequence sequence = key == null ? null : sequences.get(key);
     if (sequence == null) {
-      T result = operations.get();
+      T result = eagerly(operations);
       if (key != null) {
         remember(key);
       }
@@ -61,7 +64,17 @@ final class CudaRecorder implements Recorder {
       capture(sequence, operations);
     }
     check(JCudaDriver.cuGraphLaunch(sequence.graph, device.stream()), "cuGraphLaunch");
+    lanes.forget();
     return (T) sequence.result;
+  }
+
+  private <T> T eagerly(Supplier<T> operations) {
+    try {
+      return operations.get();
+    } catch (RuntimeException | Error e) {
+      lanes.abandon();
+      throw e;
+    }
   }
 
   private void remember(Object key) {
@@ -80,10 +93,13 @@ final class CudaRecorder implements Recorder {
     capturing = true;
     try {
       sequence.result = operations.get();
-    } finally {
+    } catch (RuntimeException | Error e) {
       capturing = false;
-      check(JCudaDriver.cuStreamEndCapture(device.stream(), graph), "cuStreamEndCapture");
+      endAfter(e, graph);
+      throw e;
     }
+    capturing = false;
+    check(JCudaDriver.cuStreamEndCapture(device.stream(), graph), "cuStreamEndCapture");
     CUgraphExec instance = new CUgraphExec();
     try {
       check(JCudaDriver.cuGraphInstantiate(instance, graph, 0), "cuGraphInstantiate");
@@ -93,10 +109,31 @@ final class CudaRecorder implements Recorder {
     sequence.graph = instance;
   }
 
+  /** Ends a capture that failed, by which nothing was asked for. */
+  private void endAfter(Throwable failure, CUgraph graph) {
+    try {
+      check(JCudaDriver.cuStreamEndCapture(device.stream(), graph), "cuStreamEndCapture");
+      check(JCudaDriver.cuGraphDestroy(graph), "cuGraphDestroy");
+    } catch (RuntimeException e) {
+      failure.addSuppressed(e);
+    }
+    lanes.abandon();
+  }
+
+  @Override
+  public void branch(int number) {
+    lanes.branch(number);
+  }
+
+  @Override
+  public void join() {
+    lanes.join();
+  }
+
   @Override
   public Stopwatch stopwatch(int number) {
     while (watches.size() <= number) {
-      watches.add(new CudaStopwatch(device, () -> capturing));
+      watches.add(new CudaStopwatch(lanes, () -> capturing));
     }
     return watches.get(number);
   }

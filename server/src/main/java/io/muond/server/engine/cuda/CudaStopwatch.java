@@ -8,11 +8,15 @@ import java.util.List;
 import java.util.function.BooleanSupplier;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_record_flags;
+import jcuda.driver.CUstream;
 import jcuda.driver.JCudaDriver;
 
-/** Pairs of events on the steps' stream; in a graph they are recorded anew by each launch. */
+/**
+ * Pairs of events on the stream of the current lane; in a graph they are recorded anew by each
+ * launch.
+ */
 final class CudaStopwatch implements Stopwatch, AutoCloseable {
-  private final CudaDevice device;
+  private final Lanes lanes;
   private final BooleanSupplier capturing;
   private final List<CUevent> events = new ArrayList<>();
 
@@ -21,8 +25,8 @@ final class CudaStopwatch implements Stopwatch, AutoCloseable {
 
   private int captured;
 
-  CudaStopwatch(CudaDevice device, BooleanSupplier capturing) {
-    this.device = device;
+  CudaStopwatch(Lanes lanes, BooleanSupplier capturing) {
+    this.lanes = lanes;
     this.capturing = capturing;
   }
 
@@ -48,14 +52,13 @@ final class CudaStopwatch implements Stopwatch, AutoCloseable {
       events.add(event);
     }
     CUevent event = events.get(used++);
+    CUstream stream = lanes.current().stream();
     if (capturing.getAsBoolean()) {
       int external = CUevent_record_flags.CU_EVENT_RECORD_EXTERNAL;
-      check(
-          JCudaDriver.cuEventRecordWithFlags(event, device.stream(), external),
-          "cuEventRecordWithFlags");
+      check(JCudaDriver.cuEventRecordWithFlags(event, stream, external), "cuEventRecordWithFlags");
       captured = used;
     } else {
-      check(JCudaDriver.cuEventRecord(event, device.stream()), "cuEventRecord");
+      check(JCudaDriver.cuEventRecord(event, stream), "cuEventRecord");
     }
   }
 

@@ -2,25 +2,24 @@ package io.muond.server.engine.cuda;
 
 /**
  * Device memory for what an operation leaves for its own second half: partial sums, pointers.
- * Operations of the one stream follow each other, so that all share it.
+ * Operations of one stream follow each other, so that all share it.
  */
 final class DeviceScratch implements AutoCloseable {
-  /** Partial results of a launch are 1 MiB, or a number for each row of the largest batches. */
-  static final long BYTES = 32L << 20;
-
   private final CudaDevice device;
+  private final long bytes;
   private final long address;
 
-  DeviceScratch(CudaDevice device) {
+  DeviceScratch(CudaDevice device, long bytes) {
     this.device = device;
-    address = device.allocate("kernels", BYTES);
+    this.bytes = bytes;
+    address = device.allocate("kernels", bytes);
   }
 
   /** The address of so many bytes, until the next operation. */
-  long take(long bytes) {
-    if (bytes > BYTES) {
+  long take(long needed) {
+    if (needed > bytes) {
       throw new IllegalArgumentException(
-          "scratch: " + bytes + " bytes (expected: at most " + BYTES + ")");
+          "scratch: " + needed + " bytes (expected: at most " + bytes + ")");
     }
     return address;
   }

@@ -8,6 +8,7 @@ import io.muond.server.engine.Matrices;
 import io.muond.server.engine.Precision;
 import jcuda.Pointer;
 import jcuda.cudaDataType;
+import jcuda.driver.CUstream;
 import jcuda.jcublas.JCublas2;
 import jcuda.jcublas.cublasComputeType;
 import jcuda.jcublas.cublasGemmAlgo;
@@ -21,27 +22,28 @@ import jcuda.runtime.cudaStream_t;
  * memory.
  */
 final class Gemm implements AutoCloseable {
-  /** Of cuBLAS: what NVIDIA recommends for Hopper, the largest (cuBLAS documentation, 2.1.6). */
-  private static final long WORKSPACE_BYTES = 32L << 20;
-
   private static final int ALGORITHM = cublasGemmAlgo.CUBLAS_GEMM_DEFAULT;
 
   private final CudaDevice device;
-  private final DeviceScratch scratch;
+  private final TilePointers pointers;
   private final cublasHandle handle = new cublasHandle();
   private final long workspace;
 
-  Gemm(CudaDevice device, DeviceScratch scratch) {
+  Gemm(CudaDevice device, CUstream stream, long workspaceBytes) {
     this.device = device;
-    this.scratch = scratch;
     device.bind();
     checkBlas(JCublas2.cublasCreate(handle), "cublasCreate");
-    workspace = device.allocate("cuBLAS", WORKSPACE_BYTES);
+    workspace = device.allocate("cuBLAS", workspaceBytes);
+    pointers = new TilePointers(device, stream);
+    checkBlas(JCublas2.cublasSetStream(handle, new cudaStream_t(stream)), "cublasSetStream");
     checkBlas(
-        JCublas2.cublasSetStream(handle, new cudaStream_t(device.stream())), "cublasSetStream");
-    checkBlas(
-        JCublas2.cublasSetWorkspace(handle, Cuda.at(workspace), WORKSPACE_BYTES),
+        JCublas2.cublasSetWorkspace(handle, Cuda.at(workspace), workspaceBytes),
         "cublasSetWorkspace");
+  }
+
+  /** Pointers that were made are not relied on any more. */
+  void forget() {
+    pointers.forget();
   }
 
   private static int computeType(Precision precision) {
@@ -167,22 +169,17 @@ final class Gemm implements AutoCloseable {
 
   /** Tiles of one size, all of them in one call. */
   private void tiles(Product p, int across, int side) {
-    int count = p.c.count();
     int tiles = across * (across + 1) / 2;
-    int all = Math.multiplyExact(tiles, count);
-    long pointers = scratch.take(PointerKernels.bytes(count, tiles));
-    device
-        .kernels()
-        .pointers()
-        .tiles(
-            device.stream(),
-            count,
-            tiles,
-            blocks(p.a, p.aTurned() ? side : (long) side * p.a.ld()),
-            blocks(p.b, p.bTurned() ? (long) side * p.b.ld() : side),
-            blocks(p.c, (long) side * p.c.ld()),
-            (long) p.c.type().bytes() * side,
-            pointers);
+    int all = Math.multiplyExact(tiles, p.c.count());
+    long first =
+        pointers.of(
+            new TilePointers.Tiles(
+                p.c.count(),
+                tiles,
+                blocks(p.a, p.aTurned() ? side : (long) side * p.a.ld()),
+                blocks(p.b, p.bTurned() ? (long) side * p.b.ld() : side),
+                blocks(p.c, (long) side * p.c.ld()),
+                (long) p.c.type().bytes() * side));
     long bytes = (long) Long.BYTES * all;
     checkBlas(
         JCublas2.cublasGemmBatchedEx_new(
@@ -193,14 +190,14 @@ final class Gemm implements AutoCloseable {
             side,
             p.depth(),
             scalar(p.alpha),
-            Cuda.at(pointers + bytes),
+            Cuda.at(first + bytes),
             type(p.b),
             p.b.ld(),
-            Cuda.at(pointers),
+            Cuda.at(first),
             type(p.a),
             p.a.ld(),
             scalar(p.beta),
-            Cuda.at(pointers + 2 * bytes),
+            Cuda.at(first + 2 * bytes),
             type(p.c),
             p.c.ld(),
             all,
@@ -218,6 +215,7 @@ final class Gemm implements AutoCloseable {
   public void close() {
     device.bind();
     checkBlas(JCublas2.cublasDestroy(handle), "cublasDestroy");
+    pointers.close();
     device.free(workspace);
   }
 }

@@ -3,10 +3,10 @@ package io.muond.server.engine.cuda;
 /** How half products are cut. */
 final class Halves {
   /**
-   * Tiles of at least so many rows: smaller ones leave a device's multiprocessors with less work
-   * than a full product would. To be measured on a device.
+   * Tiles of at least so many rows: cuBLAS computes in blocks of 128 x 128 and more, and where a
+   * product is smaller the launches cost more than the products. To be measured on a device.
    */
-  private static final int LEAST_SIDE = 128;
+  private static final int LEAST_SIDE = 256;
 
   private static final int MOST_ACROSS = 4;
 
