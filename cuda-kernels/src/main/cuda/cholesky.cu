@@ -207,3 +207,36 @@ extern "C" __global__ __launch_bounds__(64) void solveColumns(
     __syncthreads();  // before the next triangle is read
   }
 }
+
+/**
+ * Each diagonal block of x, of 64 or what is left of n, ← its inverse, with zeros below the
+ * diagonal; x is upper triangular. A block of 64 threads per diagonal block (`panels` of a matrix), a
+ * thread per row; 33 KiB of shared memory.
+ */
+extern "C" __global__ __launch_bounds__(64) void invertDiagonal(
+    long long count, long long n, long long panels, Floats x) {
+  __shared__ Triangle triangle;
+  __shared__ float inverse[PANEL][PANEL + 1];
+  int row = threadIdx.x;
+  for (long long item = blockIdx.x; item < count * panels; item += gridDim.x) {
+    long long k = item / panels;
+    long long from = (item - k * panels) * PANEL;
+    int size = least(n - from, PANEL);
+    Floats block = {x.at(k, from, from), x.stride, x.ld};
+    readTriangle(block, 0, size, triangle);
+    for (int j = 0; j < PANEL; j++) {
+      inverse[row][j] = row == j ? 1.0f : 0.0f;
+    }
+    __syncthreads();
+    if (row < size) {
+      solve(triangle, size, inverse[row], 1);
+    }
+    __syncthreads();
+    if (row < size) {
+      for (int i = 0; i < size; i++) {
+        *block.at(0, i, row) = row < i ? 0.0f : inverse[i][row];
+      }
+    }
+    __syncthreads();  // before the next triangle is read
+  }
+}

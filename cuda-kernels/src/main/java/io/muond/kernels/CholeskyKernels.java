@@ -16,7 +16,8 @@ import jcuda.driver.CUstream;
  *   columns right of it ← those − (the panel) R₁₂    by GEMM
  * </pre>
  *
- * R is upper triangular; its strict lower triangle is neither read nor written.
+ * R is upper triangular; its strict lower triangle is neither read nor written. {@link
+ * #invertDiagonal} is where an inverse of R by GEMM begins.
  */
 public final class CholeskyKernels {
   /** Columns of a panel at most. */
@@ -86,6 +87,17 @@ public final class CholeskyKernels {
   public void solvePanelTransposed(CUstream stream, Batch r, int from, int size, Batch x) {
     requireSameOrder(r, x, x.rows());
     solveRows(stream, panel(r, from, size), x.block(from, 0, size, x.cols()));
+  }
+
+  /**
+   * Every diagonal block of {@link #PANEL} of the upper triangular x, and what is left of its
+   * order, ← its inverse, with zeros below the diagonal.
+   */
+  public void invertDiagonal(CUstream stream, Batch x) {
+    Batch.requireSquare(x);
+    long panels = Walk.ceilDiv(x.rows(), PANEL);
+    Arguments arguments = new Arguments().i64(x.count()).i64(x.rows()).i64(panels).batches(x);
+    module.launch(stream, "invertDiagonal", x.count() * panels, PANEL, arguments);
   }
 
   private void solveRows(CUstream stream, Batch r, Batch x) {

@@ -2,6 +2,7 @@ package io.muond.kernels;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import io.muond.kernels.Shape.Layout;
 import org.junit.jupiter.api.AfterEach;
@@ -187,6 +188,32 @@ class CholeskyTest {
       }
       double excess = productOfColumns(n, 0, r, i, i) - x[at(n, 0, i, i)];
       assertThat(excess).isGreaterThan(-1e-5 * largest);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1, 1, PACKED", "3, 2, ODD_BLOCK", "2, 64, PACKED", "2, 150, ALIGNED_BLOCK"})
+  void invertsDiagonalBlocks(int count, int n, Layout layout) {
+    Shape shape = new Shape(count, n, n, layout);
+    float[] r = factor(shape, gram(count, n, 2 * n), 1e-3, 0.5);
+    Floats blocks = new Floats(device, shape, r);
+    device.kernels().cholesky().invertDiagonal(device.stream(), blocks.batch());
+    float[] x = blocks.get();
+    for (int e = 0; e < x.length; e++) {
+      int k = e / (n * n);
+      int i = e / n % n;
+      int j = e % n;
+      if (i / PANEL != j / PANEL) {
+        assertThat(Float.compare(x[e], r[e])).isZero();
+      } else if (j < i) {
+        assertThat(x[e]).isZero();
+      } else {
+        double sum = 0;
+        for (int l = i; l <= j; l++) {
+          sum += (double) x[at(n, k, i, l)] * r[at(n, k, l, j)];
+        }
+        assertThat(sum).as("(%d, %d)", i, j).isCloseTo(i == j ? 1 : 0, within(1e-4));
+      }
     }
   }
 

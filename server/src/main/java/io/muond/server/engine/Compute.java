@@ -131,6 +131,13 @@ public interface Compute {
     throw noHalves();
   }
 
+  /**
+   * r ← R⁻¹ for the upper triangular R, with zeros below the diagonal; r does not lie transposed.
+   */
+  default void invertUpper(Matrices r) {
+    throw noHalves();
+  }
+
   private static UnsupportedOperationException noHalves() {
     return new UnsupportedOperationException("this engine has no half precision");
   }

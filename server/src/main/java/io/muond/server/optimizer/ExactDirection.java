@@ -148,9 +148,7 @@ final class ExactDirection extends StiefelDirection {
       Operand byU = accurate.operand(u, forU);
       product(1, byU, true, accurate.operand(g, forG), false, 0, b, flops);
       product(-1, byU, false, accurate.operand(b, forSmall), false, 1, g, flops);
-      compute.copy(g, q);
-      basis(byU, flops);
-      Operand byQ = accurate.operand(q, forQ);
+      Operand byQ = accurate.operand(basis(byU, g, a, flops), forQ);
       product(1, byQ, true, accurate.operand(g, forG), false, 0, r, flops);
       compute.skew(b, b);
       compute.negativeTranspose(r, x.block(0, n, n, n));
@@ -162,32 +160,42 @@ final class ExactDirection extends StiefelDirection {
     }
 
     /**
-     * q ← an orthonormal basis of its columns, orthogonal to U: shifted Cholesky QR, twice, with U
+     * An orthonormal basis of g's columns, orthogonal to U: shifted Cholesky QR, twice, with U
      * removed before, between and after. One pass is not enough: on gradients with decaying
      * singular values it left errors of 1e-3 to 1e-2.
+     *
+     * @param spare is overwritten
      */
-    private void basis(Operand u, Flops flops) {
-      orthonormalise(FIRST_SHIFT * Math.sqrt(n), TINY, flops);
-      remove(u, flops);
-      orthonormalise(0, SECOND_SHIFT, flops);
-      remove(u, flops);
+    private Matrices basis(Operand u, Matrices g, Matrices spare, Flops flops) {
+      // R⁻¹ is at most 1e3 times as large as 1 then, which float16 holds.
+      compute.maxAbs(g, sign.scale());
+      compute.divide(g, sign.scale(), q);
+      Matrices first = orthonormalise(q, FIRST_SHIFT * Math.sqrt(n), TINY, spare, flops);
+      remove(u, first, flops);
+      // Back in q, if it has left it.
+      Matrices second = orthonormalise(first, 0, SECOND_SHIFT, q, flops);
+      remove(u, second, flops);
+      return second;
     }
 
-    private void orthonormalise(double relative, double absolute, Flops flops) {
-      // Free until R is known.
-      Matrices s = x.block(n, 0, n, n);
-      accurate.gram(accurate.operand(q, forQ), 0, s);
+    private Matrices orthonormalise(
+        Matrices columns, double relative, double absolute, Matrices to, Flops flops) {
+      accurate.gram(accurate.operand(columns, forQ), 0, s());
       flops.half(n, m);
-      compute.cholesky(relative, absolute, s);
-      compute.solveUpper(s, q);
+      compute.cholesky(relative, absolute, s());
       flops.half(n, m);
+      return accurate.solveUpper(columns, s(), to, forQ, forSmall);
     }
 
-    /** q ← q − U Uᵀ q. */
-    private void remove(Operand u, Flops flops) {
-      Matrices t = x.block(n, 0, n, n);
-      product(1, u, true, accurate.operand(q, forQ), false, 0, t, flops);
-      product(-1, u, false, accurate.operand(t, forSmall), false, 1, q, flops);
+    /** Free until R is known. */
+    private Matrices s() {
+      return x.block(n, 0, n, n);
+    }
+
+    /** columns ← columns − U Uᵀ columns. */
+    private void remove(Operand u, Matrices columns, Flops flops) {
+      product(1, u, true, accurate.operand(columns, forQ), false, 0, s(), flops);
+      product(-1, u, false, accurate.operand(s(), forSmall), false, 1, columns, flops);
     }
   }
 }

@@ -183,6 +183,29 @@ class CudaHalvesProperties {
     }
   }
 
+  @Property(tries = 20)
+  void inversesOfTriangles(@ForAll("sizes") int n, @ForAll boolean block) {
+    float[] r = TestMatrices.random(2 * n * n, 9);
+    for (int i = 0; i < r.length; i++) {
+      boolean diagonal = i % n == i / n % n;
+      // What lies below the diagonal is not to be read.
+      r[i] = i % n < i / n % n ? Float.NaN : diagonal ? 1 + Math.abs(r[i]) : 4 * r[i] / n;
+    }
+    try (TestMatrices test = new TestMatrices(1)) {
+      Matrices x = test.make(block ? Layout.BLOCK : Layout.PACKED, 2, n, n, r);
+      test.compute().invertUpper(x);
+      float[] inverse = test.get(x);
+      double[] product = Naive.product(2, n, n, n, inverse, Naive.upper(2, n, r));
+      for (int i = 0; i < product.length; i++) {
+        double expected = i % n == i / n % n ? 1 : 0;
+        assertThat(Math.abs(product[i] - expected)).isLessThanOrEqualTo(1e-5);
+        if (i % n < i / n % n) {
+          assertThat(inverse[i]).isZero();
+        }
+      }
+    }
+  }
+
   @Example
   void sumsMayAddToTheirResult() {
     int n = 33;

@@ -125,6 +125,8 @@ class CudaPrecisionTest {
     }
     steps(batch(precision, 40, 16), 60, 0.1, 1);
     steps(batch(precision, 24, 24), 3, 6, 1);
+    // More than a panel, so that the basis is made by inverses of several blocks.
+    steps(batch(precision, 330, 150), 2, 0.1, 1);
   }
 
   /** The scale of the gradient does not reach the halves, whose range is small. */

@@ -66,4 +66,26 @@ final class CudaCholesky {
       }
     }
   }
+
+  /**
+   * See {@link Compute#invertUpper}. From the diagonal blocks on, neighbours become one: the block
+   * above their diagonal is −X₁₁ R₁₂ X₂₂. What lies below it, which R leaves undefined, holds the
+   * first of these products, transposed, and then zeros.
+   */
+  void invert(Matrices r) {
+    device.kernels().cholesky().invertDiagonal(lanes.current().stream(), batch(r));
+    int n = r.rows();
+    for (int size = CholeskyKernels.PANEL; size < n; size *= 2) {
+      for (int from = 0; from + size < n; from += 2 * size) {
+        int rest = Math.min(size, n - from - size);
+        Matrices first = r.block(from, from, size, size);
+        Matrices second = r.block(from + size, from + size, rest, rest);
+        Matrices above = r.block(from, from + size, size, rest);
+        Matrices below = r.block(from + size, from, rest, size);
+        product(1, second, true, above, true, 0, below);
+        product(-1, first, false, below, true, 0, above);
+        device.kernels().elementwise().zero(lanes.current().stream(), batch(below));
+      }
+    }
+  }
 }

@@ -333,6 +333,11 @@ final class CudaCompute implements Compute, AutoCloseable {
   }
 
   @Override
+  public void invertUpper(Matrices r) {
+    cholesky.invert(r);
+  }
+
+  @Override
   public void solveUpper(Matrices r, Matrices x) {
     cholesky.solve(r, x);
   }

@@ -3,21 +3,20 @@ package io.muond.server.engine.cuda;
 /** How half products are cut. */
 final class Halves {
   /**
-   * Tiles of at least so many rows: cuBLAS computes in blocks of 128 x 128 and more, and where a
-   * product is smaller the launches cost more than the products. To be measured on a device.
+   * Tiles across, and the order from which on: cuBLAS computes in blocks of 128 x 128 and more, and
+   * where a product is small its launches cost more than itself. To be measured on a device.
    */
-  private static final int LEAST_SIDE = 256;
-
-  private static final int MOST_ACROSS = 4;
+  private static final int[][] ACROSS = {{8, 4096}, {4, 1024}, {2, 512}};
 
   private Halves() {}
 
-  /** Tiles across a matrix of order n: 1, 2 or 4, so that the product costs 1, ¾ or ⅝. */
+  /** Tiles across a matrix of order n: with t of them a product costs ½ + 1/(2t). */
   static int across(int n) {
-    int across = 1;
-    while (across < MOST_ACROSS && n / (2 * across) >= LEAST_SIDE) {
-      across *= 2;
+    for (int[] across : ACROSS) {
+      if (n >= across[1]) {
+        return across[0];
+      }
     }
-    return across;
+    return 1;
   }
 }
