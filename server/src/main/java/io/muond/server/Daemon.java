@@ -102,7 +102,7 @@ final class Daemon implements AutoCloseable {
     } else {
       try {
         Engine cuda = CudaEngine.open(0);
-        logger.info("engine: cuda, {}", cuda.devices().get(0).name());
+        logger.info("engine: cuda, {}", cuda.device().name());
         return cuda;
       } catch (CudaUnavailableException e) {
         if (config.engine == ServerConfig.EngineChoice.CUDA) {

@@ -4,7 +4,6 @@ import io.muond.server.checkpoint.CheckpointStore;
 import io.muond.server.checkpoint.TensorSink;
 import io.muond.server.checkpoint.TensorSource;
 import io.muond.server.engine.ElementType;
-import io.muond.server.engine.Engine;
 import io.muond.server.engine.Region;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -17,12 +16,10 @@ import java.util.function.Function;
 
 /** A model's tensors as a checkpoint reads and writes them. */
 final class ModelTensors {
-  private final Engine engine;
   private final Layout layout;
   private final ModelMemory memory;
 
   ModelTensors(Model model) {
-    this.engine = model.platform().engine();
     this.layout = model.layout();
     this.memory = model.memory();
   }
@@ -48,16 +45,15 @@ final class ModelTensors {
     List<TensorSource> weights = new ArrayList<>();
     List<TensorSource> momenta = new ArrayList<>();
     for (ParameterSpec p : layout.parameters()) {
-      weights.add(new Source(engine, p, memory.weights(p, buffer)));
+      weights.add(new Source(p, memory.weights(p, buffer)));
       if (memory.momentum(p) != null) {
-        momenta.add(new Source(engine, p, momentum.apply(p)));
+        momenta.add(new Source(p, momentum.apply(p)));
       }
     }
     return new Contents(weights, momenta);
   }
 
-  private record Source(Engine engine, ParameterSpec parameter, Region region)
-      implements TensorSource {
+  private record Source(ParameterSpec parameter, Region region) implements TensorSource {
     @Override
     public String name() {
       return parameter.name();
@@ -70,7 +66,7 @@ final class ModelTensors {
 
     @Override
     public void read(long floatIndex, ByteBuffer into) {
-      engine.send(region.memory(), region.offset() + floatIndex, ElementType.FLOAT32, into);
+      region.memory().send(region.offset() + floatIndex, ElementType.FLOAT32, into);
     }
   }
 
@@ -79,7 +75,7 @@ final class ModelTensors {
     int spare = 1 - memory.committedBuffer();
     Map<String, Region> targets = new HashMap<>();
     layout.parameters().forEach(p -> targets.put(p.name(), memory.weights(p, spare)));
-    return new Sink(engine, CheckpointStore.WEIGHTS, targets);
+    return new Sink(CheckpointStore.WEIGHTS, targets);
   }
 
   /** Takes momentum into the first gradient slot, which a commit makes the momentum. */
@@ -90,7 +86,7 @@ final class ModelTensors {
         targets.put(p.name(), memory.gradient(p, 0));
       }
     }
-    return new Sink(engine, CheckpointStore.STATE, targets);
+    return new Sink(CheckpointStore.STATE, targets);
   }
 
   /** A checkpoint's file holds other tensors than the model. */
@@ -112,13 +108,11 @@ final class ModelTensors {
 
   /** Takes tensors, and knows which did not come. */
   static final class Sink implements TensorSink {
-    private final Engine engine;
     private final String file;
     private final Map<String, Region> targets;
     private final Set<String> incomplete;
 
-    private Sink(Engine engine, String file, Map<String, Region> targets) {
-      this.engine = engine;
+    private Sink(String file, Map<String, Region> targets) {
       this.file = file;
       this.targets = targets;
       this.incomplete = new TreeSet<>(targets.keySet());
@@ -137,7 +131,7 @@ final class ModelTensors {
             "tensor \"" + name + "\" is too long (expected: " + target.floats() + " elements)");
       }
       Region piece = target.slice(floatIndex, floats);
-      engine.receive(piece.memory(), piece.offset(), ElementType.FLOAT32, from);
+      piece.memory().receive(piece.offset(), ElementType.FLOAT32, from);
       if (floatIndex + floats == target.floats()) {
         incomplete.remove(name);
       }

@@ -1,6 +1,5 @@
 package io.muond.server.model;
 
-import io.muond.server.engine.Engine;
 import io.muond.server.engine.Region;
 import io.muond.v1.StepHeader;
 import java.time.Duration;
@@ -15,7 +14,6 @@ final class StepDesk {
   private final ModelSpec spec;
   private final ModelState state;
   private final ModelMemory memory;
-  private final Engine engine;
   private final StepObserver observer;
   private final BooleanSupplier draining;
   private final Map<String, Integer> index;
@@ -24,7 +22,6 @@ final class StepDesk {
     this.spec = spec;
     this.state = state;
     this.memory = memory;
-    this.engine = platform.engine();
     this.observer = platform.observer();
     this.draining = platform.draining();
     this.index = Contribution.index(spec.parameters());
@@ -81,11 +78,7 @@ final class StepDesk {
 
   private Contribution contribution(long step, Function<ParameterSpec, Region> target) {
     return new Contribution(
-        spec.name(),
-        step,
-        spec.parameters(),
-        index,
-        p -> new TensorStaging(engine, p, target.apply(p)));
+        spec.name(), step, spec.parameters(), index, p -> new TensorStaging(p, target.apply(p)));
   }
 
   /** A contribution of all parameters to gradient slot 0 that belongs to no step: an upload. */

@@ -1,7 +1,6 @@
 package io.muond.server.model;
 
 import io.muond.server.engine.ElementType;
-import io.muond.server.engine.Engine;
 import io.muond.server.engine.Region;
 import io.muond.v1.DataType;
 import io.muond.v1.TensorChunk;
@@ -19,7 +18,6 @@ final class TensorStaging {
   static final int BLOCK_BYTES = 65_536;
   static final int MAX_CHUNK_BYTES = 32 * BLOCK_BYTES;
 
-  private final Engine engine;
   private final ParameterSpec parameter;
   private final Region target;
   private final BitSet arrived = new BitSet();
@@ -33,8 +31,7 @@ final class TensorStaging {
   /**
    * @param target where its elements go; null to keep digests only
    */
-  TensorStaging(Engine engine, ParameterSpec parameter, Region target) {
-    this.engine = engine;
+  TensorStaging(ParameterSpec parameter, Region target) {
     this.parameter = parameter;
     this.target = target;
   }
@@ -170,7 +167,7 @@ final class TensorStaging {
       return;
     }
     long index = (long) block * (BLOCK_BYTES / type.bytes());
-    long bad = engine.receive(target.memory(), target.offset() + index, type, bytes.duplicate());
+    long bad = target.memory().receive(target.offset() + index, type, bytes.duplicate());
     if (bad >= 0) {
       throw Refusals.notFinite(
           parameter.name(), index + bad, Wire.notFiniteAt(type, bytes, (int) bad));

@@ -70,8 +70,6 @@ final class WeightsDesk {
     StepLedger ledger = model.state().ledger();
     Snapshot snapshot =
         new Snapshot(model.name(), ledger.incarnation(), ledger.committedStep(), buffer, sources);
-    Platform platform = model.platform();
-    return new WeightsReader(
-        platform.engine(), readers, snapshot, type, platform.observer()::weightBytes);
+    return new WeightsReader(readers, snapshot, type, model.observer()::weightBytes);
   }
 }

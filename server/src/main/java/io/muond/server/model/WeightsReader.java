@@ -2,7 +2,6 @@ package io.muond.server.model;
 
 import com.google.protobuf.UnsafeByteOperations;
 import io.muond.server.engine.ElementType;
-import io.muond.server.engine.Engine;
 import io.muond.server.engine.Region;
 import io.muond.v1.DataType;
 import io.muond.v1.TensorChunk;
@@ -19,7 +18,6 @@ import java.util.function.IntConsumer;
 public final class WeightsReader implements AutoCloseable {
   private static final long CHUNK_BYTES = 1 << 20;
 
-  private final Engine engine;
   private final ReaderBoard board;
   private final String model;
   private final String incarnation;
@@ -43,13 +41,7 @@ public final class WeightsReader implements AutoCloseable {
   /**
    * @param observer is told of the bytes of each chunk
    */
-  WeightsReader(
-      Engine engine,
-      ReaderBoard board,
-      Snapshot snapshot,
-      DataType dataType,
-      IntConsumer observer) {
-    this.engine = engine;
+  WeightsReader(ReaderBoard board, Snapshot snapshot, DataType dataType, IntConsumer observer) {
     this.board = board;
     this.model = snapshot.model();
     this.incarnation = snapshot.incarnation();
@@ -101,11 +93,9 @@ public final class WeightsReader implements AutoCloseable {
     int length = (int) Math.min(CHUNK_BYTES, total - offset);
     byte[] bytes = new byte[length];
     Region weights = from.weights();
-    engine.send(
-        weights.memory(),
-        weights.offset() + offset / elementType.bytes(),
-        elementType,
-        ByteBuffer.wrap(bytes));
+    weights
+        .memory()
+        .send(weights.offset() + offset / elementType.bytes(), elementType, ByteBuffer.wrap(bytes));
     TensorChunk chunk =
         TensorChunk.newBuilder()
             .setParameter(from.parameter().name())

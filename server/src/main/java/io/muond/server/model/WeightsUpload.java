@@ -1,7 +1,6 @@
 package io.muond.server.model;
 
 import io.muond.server.engine.ElementType;
-import io.muond.server.engine.Engine;
 import io.muond.server.engine.Region;
 import io.muond.server.model.StepLedger.Point;
 import io.muond.server.optimizer.NotFiniteException;
@@ -71,7 +70,7 @@ public final class WeightsUpload implements AutoCloseable {
       }
       describe(batch, distances, written);
       if (batch.hasMomentum()) {
-        zero(model.platform().engine(), memory.gradientSlot(b, 0));
+        zero(memory.gradientSlot(b, 0));
       }
     }
     return List.of(written);
@@ -93,11 +92,12 @@ public final class WeightsUpload implements AutoCloseable {
   }
 
   /** The commit makes this slot the momentum. */
-  private static void zero(Engine engine, Region region) {
+  private static void zero(Region region) {
     for (long at = 0; at < region.floats(); ) {
       int bytes = (int) Math.min(ZERO_BYTES, (region.floats() - at) * Float.BYTES);
-      engine.receive(
-          region.memory(), region.offset() + at, ElementType.FLOAT32, ByteBuffer.allocate(bytes));
+      region
+          .memory()
+          .receive(region.offset() + at, ElementType.FLOAT32, ByteBuffer.allocate(bytes));
       at += bytes / Float.BYTES;
     }
   }

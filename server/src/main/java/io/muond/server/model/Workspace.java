@@ -1,6 +1,5 @@
 package io.muond.server.model;
 
-import io.muond.server.engine.DeviceInfo;
 import io.muond.server.engine.Engine;
 import io.muond.server.engine.Memory;
 import io.muond.server.engine.OutOfDeviceMemoryException;
@@ -75,7 +74,7 @@ final class Workspace implements AutoCloseable {
 
   /** What the engine has left. */
   long availableBytes() {
-    return engine.devices().stream().mapToLong(DeviceInfo::availableBytes).sum();
+    return engine.device().availableBytes();
   }
 
   private static long bytes(long floats) {

@@ -55,6 +55,6 @@ final class BatchView {
    */
   NotFiniteException notFinite(Engine engine, int k) {
     Matrices taken = Momentum.again(engine.compute(), spec.rule(), gradient, momentum, next);
-    return NonFinite.find(engine, taken.matrix(k), k);
+    return NonFinite.find(taken.matrix(k), k);
   }
 }

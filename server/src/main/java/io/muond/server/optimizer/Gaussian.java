@@ -1,7 +1,6 @@
 package io.muond.server.optimizer;
 
 import io.muond.server.engine.ElementType;
-import io.muond.server.engine.Engine;
 import io.muond.server.engine.Region;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -14,7 +13,7 @@ final class Gaussian {
   private Gaussian() {}
 
   /** Fills elements [from, from + floats) of a region. */
-  static void fill(Engine engine, Region region, long from, long floats, long seed) {
+  static void fill(Region region, long from, long floats, long seed) {
     SplittableRandom random = new SplittableRandom(seed);
     ByteBuffer chunk = ByteBuffer.allocate(CHUNK * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
     for (long done = 0; done < floats; done += CHUNK) {
@@ -24,7 +23,7 @@ final class Gaussian {
         chunk.putFloat((float) next(random));
       }
       chunk.flip();
-      engine.receive(region.memory(), region.offset() + from + done, ElementType.FLOAT32, chunk);
+      region.memory().receive(region.offset() + from + done, ElementType.FLOAT32, chunk);
     }
   }
 

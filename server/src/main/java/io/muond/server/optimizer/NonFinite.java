@@ -1,7 +1,6 @@
 package io.muond.server.optimizer;
 
 import io.muond.server.engine.ElementType;
-import io.muond.server.engine.Engine;
 import io.muond.server.engine.Matrices;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -18,13 +17,13 @@ final class NonFinite {
    * @param x the very numbers that were found wanting: a momentum may be finite whose look-ahead is
    *     not
    */
-  static NotFiniteException find(Engine engine, Matrices x, int matrix) {
+  static NotFiniteException find(Matrices x, int matrix) {
     long floats = x.matrixFloats();
     ByteBuffer chunk = ByteBuffer.allocate(CHUNK * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
     for (long from = 0; from < floats; from += CHUNK) {
       int n = (int) Math.min(CHUNK, floats - from);
       chunk.clear().limit(n * Float.BYTES);
-      engine.send(x.memory(), x.offset() + from, ElementType.FLOAT32, chunk);
+      x.memory().send(x.offset() + from, ElementType.FLOAT32, chunk);
       chunk.flip();
       for (int i = 0; i < n; i++) {
         float value = chunk.getFloat(i * Float.BYTES);

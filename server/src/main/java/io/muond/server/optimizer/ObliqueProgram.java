@@ -54,7 +54,7 @@ final class ObliqueProgram implements BatchProgram {
   @Override
   public void initialize(long[] seeds, Region weights, Region workspace) {
     for (int k = 0; k < spec.count(); k++) {
-      Gaussian.fill(engine, weights, k * spec.matrixFloats(), spec.matrixFloats(), seeds[k]);
+      Gaussian.fill(weights, k * spec.matrixFloats(), spec.matrixFloats(), seeds[k]);
     }
     compute.normalizeRows(spec.radius(), view(weights), view(weights));
   }

@@ -1,7 +1,6 @@
 package io.muond.server.optimizer;
 
 import io.muond.server.engine.ElementType;
-import io.muond.server.engine.Engine;
 import io.muond.server.engine.Matrices;
 import io.muond.server.engine.cpu.Float64;
 import java.nio.ByteBuffer;
@@ -41,12 +40,12 @@ public final class Optimum {
    * Tells {@code effort} per matrix the optimum, the feasible objective of A, and how long that
    * took. One matrix after the other, so that the host holds the copies of one.
    */
-  static void of(Engine engine, Matrices u, Matrices g, Matrices a, Effort effort) {
+  static void of(Matrices u, Matrices g, Matrices a, Effort effort) {
     long started = System.nanoTime();
     for (int k = 0; k < u.count(); k++) {
-      double[] hostU = read(engine, u.matrix(k));
-      double[] hostG = read(engine, g.matrix(k));
-      double[] hostA = read(engine, a.matrix(k));
+      double[] hostU = read(u.matrix(k));
+      double[] hostG = read(g.matrix(k));
+      double[] hostA = read(a.matrix(k));
       effort.optimum(
           k,
           optimum(u.rows(), u.cols(), hostU, hostG),
@@ -55,13 +54,13 @@ public final class Optimum {
     effort.optimumSeconds((System.nanoTime() - started) * 1e-9);
   }
 
-  private static double[] read(Engine engine, Matrices x) {
+  private static double[] read(Matrices x) {
     double[] values = new double[Math.toIntExact(x.matrixFloats())];
     int length = x.storedCols();
     ByteBuffer row = ByteBuffer.allocate(length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
     for (int i = 0; i < x.storedRows(); i++) {
       row.clear();
-      engine.send(x.memory(), x.offset() + (long) i * x.ld(), ElementType.FLOAT32, row);
+      x.memory().send(x.offset() + (long) i * x.ld(), ElementType.FLOAT32, row);
       for (int j = 0; j < length; j++) {
         int at = x.transposed() ? j * x.cols() + i : i * x.cols() + j;
         values[at] = row.getFloat(j * Float.BYTES);

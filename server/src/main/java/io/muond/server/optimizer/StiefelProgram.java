@@ -92,7 +92,7 @@ final class StiefelProgram implements BatchProgram {
   @Override
   public void initialize(long[] seeds, Region weights, Region workspace) {
     for (int k = 0; k < spec.count(); k++) {
-      Gaussian.fill(engine, weights, k * spec.matrixFloats(), spec.matrixFloats(), seeds[k]);
+      Gaussian.fill(weights, k * spec.matrixFloats(), spec.matrixFloats(), seeds[k]);
     }
     projectAll(view(weights), view(weights), new Projection(new Carver(workspace, 1)));
   }
@@ -110,7 +110,7 @@ final class StiefelProgram implements BatchProgram {
   private void projectAll(Matrices from, Matrices to, Projection in) {
     for (int k = 0; k < spec.count(); k++) {
       long seed = k;
-      Runnable fill = () -> Gaussian.fill(engine, in.region(), 0, in.random.matrixFloats(), seed);
+      Runnable fill = () -> Gaussian.fill(in.region(), 0, in.random.matrixFloats(), seed);
       stiefel.project(from.matrix(k), in.random, fill, to.matrix(k), in.buffers);
     }
   }

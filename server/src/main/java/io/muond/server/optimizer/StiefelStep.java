@@ -150,7 +150,7 @@ final class StiefelStep implements BatchStep {
       }
       if (input.detail() == ReportDetail.OPTIMUM) {
         watch.stop();
-        Optimum.of(program.engine, u, in.g, in.a, effort);
+        Optimum.of(u, in.g, in.a, effort);
         watch.start();
       }
       retract();

@@ -42,13 +42,12 @@ final class ServerRpc extends ServerServiceGrpc.ServerServiceImplBase {
             .setMaxMessageBytes(GrpcServer.MAX_MESSAGE_BYTES)
             .setStepTimeout(Durations.proto(models.stepTimeout()))
             .setHasDataDirectory(hasDataDirectory);
-    for (DeviceInfo device : engine.devices()) {
-      info.addDevices(
-          Device.newBuilder()
-              .setName(device.name())
-              .setMemoryBytes(device.memoryBytes())
-              .setAvailableBytes(device.availableBytes()));
-    }
+    DeviceInfo device = engine.device();
+    info.addDevices(
+        Device.newBuilder()
+            .setName(device.name())
+            .setMemoryBytes(device.memoryBytes())
+            .setAvailableBytes(device.availableBytes()));
     return info.build();
   }
 

@@ -3,6 +3,7 @@ package io.muond.server.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.nio.ByteBuffer;
 import org.junit.jupiter.api.Test;
 
 /** Views that reach past what they are a view of are refused. */
@@ -12,6 +13,16 @@ class MatricesTest {
       @Override
       public long floats() {
         return floats;
+      }
+
+      @Override
+      public long receive(long index, ElementType type, ByteBuffer from) {
+        throw new UnsupportedOperationException();
+      }
+
+      @Override
+      public void send(long index, ElementType type, ByteBuffer to) {
+        throw new UnsupportedOperationException();
       }
 
       @Override

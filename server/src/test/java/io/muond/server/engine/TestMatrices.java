@@ -133,12 +133,12 @@ final class TestMatrices implements AutoCloseable {
   private void write(Memory to, long index, float[] values) {
     ByteBuffer bytes = ByteBuffer.allocate(4 * values.length).order(ByteOrder.LITTLE_ENDIAN);
     bytes.asFloatBuffer().put(values);
-    engine.receive(to, index, ElementType.FLOAT32, bytes);
+    to.receive(index, ElementType.FLOAT32, bytes);
   }
 
   private float[] read(Memory from, long index, int n) {
     ByteBuffer bytes = ByteBuffer.allocate(4 * n);
-    engine.send(from, index, ElementType.FLOAT32, bytes);
+    from.send(index, ElementType.FLOAT32, bytes);
     float[] values = new float[n];
     bytes.flip().order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(values);
     return values;

@@ -80,7 +80,7 @@ class TransferTest {
 
   private ByteBuffer sent(ElementType type, long index, int elements) {
     ByteBuffer to = bytes(elements * type.bytes());
-    engine.send(memory, index, type, to);
+    memory.send(index, type, to);
     assertThat(to.hasRemaining()).isFalse();
     return to.flip();
   }
@@ -91,7 +91,7 @@ class TransferTest {
       names = {"BFLOAT16", "FLOAT16"})
   void everyHalfIsWidenedExactly(ElementType type) {
     ByteBuffer from = allHalves();
-    engine.receive(memory, 0, type, from);
+    memory.receive(0, type, from);
     assertThat(from.hasRemaining()).isFalse();
     ByteBuffer wide = sent(ElementType.FLOAT32, 0, HALVES);
     for (int bits = 0; bits < HALVES; bits++) {
@@ -107,7 +107,7 @@ class TransferTest {
       value = ElementType.class,
       names = {"BFLOAT16", "FLOAT16"})
   void everyHalfComesBackBitForBitAndNaNsStayNaN(ElementType type) {
-    engine.receive(memory, 0, type, allHalves());
+    memory.receive(0, type, allHalves());
     ByteBuffer back = sent(type, 0, HALVES);
     for (int bits = 0; bits < HALVES; bits++) {
       int received = back.getShort() & 0xffff;
@@ -140,7 +140,7 @@ class TransferTest {
               -Math.nextDown(middle),
               -middle,
               -Math.nextUp(middle));
-      engine.receive(memory, 0, ElementType.FLOAT32, from);
+      memory.receive(0, ElementType.FLOAT32, from);
       assertThat(shorts(sent(type, 0, 6)))
           .as("%s between %04x and its successor", type, below)
           .containsExactly(
@@ -159,15 +159,13 @@ class TransferTest {
     // Half a unit in the last place above the largest number is a tie, and infinity is even.
     float float16Tie = 65520;
     float bfloat16Tie = Float.intBitsToFloat(0x7f7f8000);
-    engine.receive(
-        memory,
+    memory.receive(
         0,
         ElementType.FLOAT32,
         floats(Math.nextDown(float16Tie), float16Tie, -float16Tie, Float.MAX_VALUE));
     assertThat(shorts(sent(ElementType.FLOAT16, 0, 4)))
         .containsExactly(0x7bff, 0x7c00, 0xfc00, 0x7c00);
-    engine.receive(
-        memory,
+    memory.receive(
         0,
         ElementType.FLOAT32,
         floats(Math.nextDown(bfloat16Tie), bfloat16Tie, -bfloat16Tie, Float.MAX_VALUE));
@@ -177,8 +175,7 @@ class TransferTest {
 
   @Test
   void numbersBelowTheSmallestHalfRoundToZeroOfTheirSign() {
-    engine.receive(
-        memory,
+    memory.receive(
         0,
         ElementType.FLOAT32,
         floats(0x1p-25f, Math.nextUp(0x1p-25f), -0x1p-26f, Float.MIN_VALUE));
@@ -193,7 +190,7 @@ class TransferTest {
     for (int i = 0; i < HALVES; i++) {
       from.putInt(i < special.length ? special[i] : random.nextInt() & 0xbfffffff);
     }
-    engine.receive(memory, 0, ElementType.FLOAT32, from.flip());
+    memory.receive(0, ElementType.FLOAT32, from.flip());
     assertThat(sent(ElementType.FLOAT32, 0, HALVES)).isEqualTo(from.rewind());
   }
 
@@ -201,10 +198,10 @@ class TransferTest {
   void everyKindOfBufferIsReadAndWritten() {
     ByteBuffer direct = ByteBuffer.allocateDirect(12).order(ByteOrder.LITTLE_ENDIAN);
     direct.putFloat(1).putFloat(2).putFloat(3).flip();
-    engine.receive(memory, 0, ElementType.FLOAT32, direct);
-    engine.receive(memory, 3, ElementType.FLOAT32, floats(4, 5).asReadOnlyBuffer());
+    memory.receive(0, ElementType.FLOAT32, direct);
+    memory.receive(3, ElementType.FLOAT32, floats(4, 5).asReadOnlyBuffer());
     ByteBuffer to = ByteBuffer.allocateDirect(20);
-    engine.send(memory, 0, ElementType.FLOAT32, to);
+    memory.send(0, ElementType.FLOAT32, to);
     to.flip().order(ByteOrder.LITTLE_ENDIAN);
     for (int i = 1; i <= 5; i++) {
       assertThat(to.getFloat()).isEqualTo(i);
@@ -237,13 +234,13 @@ class TransferTest {
   void theFirstNumberThatIsNotFiniteIsFoundWhereverItIs(ElementType type) {
     int n = 3 * CHUNK + 5;
     int[] places = {0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, n - 1};
-    assertThat(engine.receive(memory, 7, type, ones(type, n))).isEqualTo(-1);
+    assertThat(memory.receive(7, type, ones(type, n))).isEqualTo(-1);
     for (int bits : new int[] {0x7f800000, 0xff800000, 0x7fc00000}) {
       for (int place : places) {
         ByteBuffer from = ones(type, n);
         put(from, type, place, bits);
         put(from, type, n - 1, bits);
-        assertThat(engine.receive(memory, 7, type, from)).isEqualTo(place);
+        assertThat(memory.receive(7, type, from)).isEqualTo(place);
         assertThat(from.hasRemaining()).isFalse();
       }
     }
@@ -266,7 +263,7 @@ class TransferTest {
         putWhole(from, type, 3 + i * type.bytes(), value);
       }
       from.limit(3 + n * type.bytes());
-      assertThat(engine.receive(memory, index, type, from)).isEqualTo(-1);
+      assertThat(memory.receive(index, type, from)).isEqualTo(-1);
       assertThat(from.position()).isEqualTo(from.limit());
     }
     int odd = 4_097;
@@ -292,10 +289,10 @@ class TransferTest {
 
   @Test
   void partsOfElementsAreRefused() {
-    assertThatThrownBy(() -> engine.receive(memory, 0, ElementType.FLOAT32, bytes(6)))
+    assertThatThrownBy(() -> memory.receive(0, ElementType.FLOAT32, bytes(6)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("6 bytes");
-    assertThatThrownBy(() -> engine.send(memory, 0, ElementType.FLOAT16, bytes(3)))
+    assertThatThrownBy(() -> memory.send(0, ElementType.FLOAT16, bytes(3)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("3 bytes");
   }

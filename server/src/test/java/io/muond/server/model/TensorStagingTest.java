@@ -58,7 +58,7 @@ class TensorStagingTest {
     ParameterSpec parameter = parameter(floats);
     byte[] bytes = bytes(random, type, floats);
     try (Memory memory = engine.allocate("test", floats + 3L)) {
-      TensorStaging staging = new TensorStaging(engine, parameter, new Region(memory, 2, floats));
+      TensorStaging staging = new TensorStaging(parameter, new Region(memory, 2, floats));
       List<TensorChunk> chunks = cut(random, type, floats, bytes);
       if (repeats) {
         chunks.addAll(cut(random, type, floats, bytes));
@@ -72,7 +72,7 @@ class TensorStagingTest {
       assertThat(staging.isComplete()).isTrue();
       assertThat(staging.missingBytes()).isZero();
       ByteBuffer read = ByteBuffer.allocate(bytes.length);
-      engine.send(memory, 2, Wire.elementType(type), read);
+      memory.send(2, Wire.elementType(type), read);
       assertThat(read.array()).isEqualTo(bytes);
       assertThat(staging.contentDigest()).isEqualTo(digest(parameter, type, bytes));
       int flipped = random.nextInt(bytes.length);
@@ -84,7 +84,7 @@ class TensorStagingTest {
   /** The digest of a tensor that comes in order, without memory. */
   private static long digest(ParameterSpec parameter, DataType type, byte[] bytes)
       throws TensorStaging.ConflictException {
-    TensorStaging staging = new TensorStaging(engine, parameter, null);
+    TensorStaging staging = new TensorStaging(parameter, null);
     for (int at = 0; at < bytes.length; at += BLOCK) {
       int length = Math.min(BLOCK, bytes.length - at);
       staging.stage(chunk(type, parameter.floats(), at, ByteString.copyFrom(bytes, at, length)));
@@ -138,7 +138,7 @@ class TensorStagingTest {
     Random random = new Random(seed);
     int floats = 40_000;
     byte[] bytes = bytes(random, DataType.DATA_TYPE_FLOAT32, floats);
-    TensorStaging staging = new TensorStaging(engine, parameter(floats), null);
+    TensorStaging staging = new TensorStaging(parameter(floats), null);
     staging.stage(
         chunk(DataType.DATA_TYPE_FLOAT32, floats, 0, ByteString.copyFrom(bytes, 0, BLOCK)));
     byte[] other = bytes.clone();
@@ -171,8 +171,7 @@ class TensorStagingTest {
       throws TensorStaging.ConflictException {
     int floats = 10;
     try (Memory memory = engine.allocate("test", floats)) {
-      TensorStaging staging =
-          new TensorStaging(engine, parameter(floats), new Region(memory, 0, floats));
+      TensorStaging staging = new TensorStaging(parameter(floats), new Region(memory, 0, floats));
       ByteBuffer bad = ByteBuffer.allocate(40).order(ByteOrder.LITTLE_ENDIAN);
       int index = new Random(seed).nextInt(floats);
       bad.putFloat(4 * index, Float.NaN);
@@ -186,7 +185,7 @@ class TensorStagingTest {
       staging.stage(chunk(DataType.DATA_TYPE_BFLOAT16, floats, 0, ByteString.copyFrom(good)));
       assertThat(staging.isComplete()).isTrue();
       ByteBuffer read = ByteBuffer.allocate(20);
-      engine.send(memory, 0, ElementType.BFLOAT16, read);
+      memory.send(0, ElementType.BFLOAT16, read);
       assertThat(read.array()).isEqualTo(good);
     }
   }

@@ -82,7 +82,7 @@ class StepBranchesTest {
         java.util.Arrays.setAll(seeds, k -> k + 100L);
         Region all = new Region(workspace, 0, workspace.floats());
         programs.get(b).initialize(seeds, weights, all);
-        Gaussian.fill(engine, gradient, 0, n, firstSeed + b);
+        Gaussian.fill(gradient, 0, n, firstSeed + b);
         List<Double> rates = Collections.nCopies(count, 0.1);
         given.add(new StepRunner.Given(buffers, List.of(gradient), rates));
       }
@@ -99,7 +99,7 @@ class StepBranchesTest {
 
   private static ByteBuffer read(Region region) {
     ByteBuffer bytes = ByteBuffer.allocate(Math.toIntExact(region.floats() * Float.BYTES));
-    engine.send(region.memory(), region.offset(), ElementType.FLOAT32, bytes);
+    region.memory().send(region.offset(), ElementType.FLOAT32, bytes);
     return bytes.flip();
   }
 

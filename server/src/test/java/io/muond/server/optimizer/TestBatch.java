@@ -14,7 +14,6 @@ import java.util.SplittableRandom;
 
 /** A batch with buffers of its own, stepped directly on an engine. */
 final class TestBatch implements AutoCloseable {
-  private final Engine engine;
   private final BatchProgram program;
   private final StepRunner runner;
   private final Memory memory;
@@ -25,7 +24,6 @@ final class TestBatch implements AutoCloseable {
   private Region momentum;
 
   TestBatch(Engine engine, BatchSpec spec) {
-    this.engine = engine;
     Optimizer optimizer = new MuonOptimizer(engine);
     program = optimizer.program(spec);
     runner = new StepRunner(engine, optimizer, List.of(program));
@@ -110,14 +108,14 @@ final class TestBatch implements AutoCloseable {
     ByteBuffer bytes =
         ByteBuffer.allocate(values.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
     bytes.asFloatBuffer().put(values);
-    engine.receive(to.memory(), to.offset(), ElementType.FLOAT32, bytes);
+    to.memory().receive(to.offset(), ElementType.FLOAT32, bytes);
   }
 
   private float[] read(Region from) {
     float[] values = new float[Math.toIntExact(from.floats())];
     ByteBuffer bytes =
         ByteBuffer.allocate(values.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
-    engine.send(from.memory(), from.offset(), ElementType.FLOAT32, bytes);
+    from.memory().send(from.offset(), ElementType.FLOAT32, bytes);
     bytes.flip().order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(values);
     return values;
   }

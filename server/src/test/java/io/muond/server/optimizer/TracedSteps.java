@@ -35,7 +35,7 @@ final class TracedSteps {
             new StepBuffers(weights, new Region(memory, n, n), gradient, /* momentum= */ null);
         StepRunner.Given given = new StepRunner.Given(buffers, List.of(gradient), List.of(0.1));
         for (int step = 1; step <= STEPS; step++) {
-          Gaussian.fill(engine, gradient, 0, n, step);
+          Gaussian.fill(gradient, 0, n, step);
           mark();
           runner
               .run(List.of(given), new double[] {1}, ReportDetail.RESIDUALS, workspace)

@@ -1,24 +1,24 @@
 package io.muond.server.rpc;
 
+import io.muond.server.engine.Compute;
 import io.muond.server.engine.Engine;
+import io.muond.server.engine.Memory;
+import io.muond.server.engine.Scalars;
+import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** An engine of which a test can make any method fail. */
+/** An engine of which a test can make any method fail, or any method of its memory. */
 final class EngineFaults {
-  private final Engine delegate;
   private final Map<String, Throwable> planned = new ConcurrentHashMap<>();
   private final Engine engine;
 
   EngineFaults(Engine delegate) {
-    this.delegate = delegate;
-    this.engine =
-        (Engine)
-            Proxy.newProxyInstance(
-                Engine.class.getClassLoader(), new Class<?>[] {Engine.class}, this::invoke);
+    this.engine = proxy(Engine.class, delegate);
   }
 
   Engine engine() {
@@ -30,15 +30,57 @@ final class EngineFaults {
     planned.put(method, failure);
   }
 
-  private Object invoke(Object proxy, Method method, Object[] arguments) throws Throwable {
-    Throwable failure = planned.remove(method.getName());
-    if (failure != null) {
-      throw failure;
+  /** What is behind memory of such an engine: it never fails. */
+  static Memory direct(Memory memory) {
+    return (Memory) ((Handler) Proxy.getInvocationHandler(memory)).delegate;
+  }
+
+  private <T> T proxy(Class<T> type, T delegate) {
+    return type.cast(
+        Proxy.newProxyInstance(
+            type.getClassLoader(), new Class<?>[] {type}, new Handler(delegate)));
+  }
+
+  private Object wrap(Object result) {
+    if (result instanceof Memory memory) {
+      return proxy(Memory.class, memory);
     }
-    try {
-      return method.invoke(delegate, arguments);
-    } catch (InvocationTargetException e) {
-      throw e.getCause();
+    return result instanceof Compute compute ? proxy(Compute.class, compute) : result;
+  }
+
+  /** An engine computes with memory of its own only. */
+  private static Object[] unwrap(Object[] arguments) {
+    if (arguments == null) {
+      return null;
+    }
+    return Arrays.stream(arguments)
+        .map(
+            a ->
+                a instanceof Scalars s ? new Scalars(direct(s.memory()), s.offset(), s.count()) : a)
+        .toArray();
+  }
+
+  private final class Handler implements InvocationHandler {
+    private final Object delegate;
+
+    private Handler(Object delegate) {
+      this.delegate = delegate;
+    }
+
+    @Override
+    public Object invoke(Object proxy, Method method, Object[] arguments) throws Throwable {
+      if (method.getName().equals("equals")) {
+        return proxy == arguments[0];
+      }
+      Throwable failure = planned.remove(method.getName());
+      if (failure != null) {
+        throw failure;
+      }
+      try {
+        return wrap(method.invoke(delegate, unwrap(arguments)));
+      } catch (InvocationTargetException e) {
+        throw e.getCause();
+      }
     }
   }
 }

@@ -230,7 +230,7 @@ class LeaseTest {
         ModelRegistry models =
             new ModelRegistry(
                 engine,
-                slow(new SgdOptimizer(engine)),
+                slow(new SgdOptimizer()),
                 new ModelRegistry.Settings(
                     java.time.Duration.ofSeconds(30), java.time.Duration.ofMillis(20)),
                 StepObserver.NONE,

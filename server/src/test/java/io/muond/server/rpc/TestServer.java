@@ -27,7 +27,7 @@ final class TestServer implements AutoCloseable {
 
   final CpuEngine engine = new CpuEngine(1, MEMORY_BYTES);
   final EngineFaults faults = new EngineFaults(engine);
-  final SgdOptimizer optimizer = new SgdOptimizer(engine);
+  final SgdOptimizer optimizer = new SgdOptimizer(EngineFaults::direct);
   final ModelRegistry models;
   final ManagedChannel channel;
   private final Optional<CheckpointStore> store;

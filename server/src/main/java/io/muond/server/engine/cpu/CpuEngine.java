@@ -5,7 +5,6 @@ import static org.bytedeco.openblas.global.openblas_nolapack.OPENBLAS_VERSION;
 
 import io.muond.server.engine.Compute;
 import io.muond.server.engine.DeviceInfo;
-import io.muond.server.engine.ElementType;
 import io.muond.server.engine.Engine;
 import io.muond.server.engine.Matrices;
 import io.muond.server.engine.Memory;
@@ -13,7 +12,6 @@ import io.muond.server.engine.OutOfDeviceMemoryException;
 import io.muond.server.engine.Precision;
 import io.muond.server.engine.Recorder;
 import io.muond.server.engine.Region;
-import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -53,9 +51,9 @@ public final class CpuEngine implements Engine {
   }
 
   @Override
-  public List<DeviceInfo> devices() {
+  public DeviceInfo device() {
     String name = "CPU, " + workers.threads() + " threads," + OPENBLAS_VERSION.stripTrailing();
-    return List.of(new DeviceInfo(name, memoryBytes, memoryBytes - allocatedBytes()));
+    return new DeviceInfo(name, memoryBytes, memoryBytes - allocatedBytes());
   }
 
   @Override
@@ -101,16 +99,6 @@ public final class CpuEngine implements Engine {
     synchronized (allocated) {
       return allocatedBytes;
     }
-  }
-
-  @Override
-  public long receive(Memory to, long index, ElementType type, ByteBuffer from) {
-    return Transfer.receive((CpuMemory) to, index, type, from);
-  }
-
-  @Override
-  public void send(Memory from, long index, ElementType type, ByteBuffer to) {
-    Transfer.send((CpuMemory) from, index, type, to);
   }
 
   @Override

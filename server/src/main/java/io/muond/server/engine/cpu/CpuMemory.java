@@ -2,6 +2,7 @@ package io.muond.server.engine.cpu;
 
 import static java.util.Objects.requireNonNull;
 
+import io.muond.server.engine.ElementType;
 import io.muond.server.engine.Memory;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -148,6 +149,16 @@ final class CpuMemory implements Memory {
   void putDouble(long index, double value) {
     open();
     bytes[(int) (index >>> SLAB_SHIFT)].putDouble((int) (index & (SLAB - 1)) * Float.BYTES, value);
+  }
+
+  @Override
+  public long receive(long index, ElementType type, ByteBuffer from) {
+    return Transfer.receive(this, index, type, from);
+  }
+
+  @Override
+  public void send(long index, ElementType type, ByteBuffer to) {
+    Transfer.send(this, index, type, to);
   }
 
   @Override

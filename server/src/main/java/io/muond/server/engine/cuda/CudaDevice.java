@@ -35,6 +35,9 @@ final class CudaDevice implements AutoCloseable {
 
   private final Kernels kernels;
 
+  /** The thread that computes, once it has. */
+  private volatile Thread computing;
+
   /**
    * @throws CudaException if the device does not come up; nothing of it is left then
    */
@@ -75,6 +78,19 @@ final class CudaDevice implements AutoCloseable {
 
   Kernels kernels() {
     return kernels;
+  }
+
+  /** Makes the calling thread the one that computes. */
+  void enter() {
+    bind();
+    computing = Thread.currentThread();
+  }
+
+  /** The thread that computes finds, and leaves, memory as if operations were done at once. */
+  void settle() {
+    if (Thread.currentThread() == computing) {
+      synchronize();
+    }
   }
 
   /** Makes the calling thread one of this device's. */

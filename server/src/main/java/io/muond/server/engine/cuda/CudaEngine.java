@@ -4,7 +4,6 @@ import static java.util.Objects.requireNonNull;
 
 import io.muond.server.engine.Compute;
 import io.muond.server.engine.DeviceInfo;
-import io.muond.server.engine.ElementType;
 import io.muond.server.engine.Engine;
 import io.muond.server.engine.Matrices;
 import io.muond.server.engine.Memory;
@@ -13,7 +12,6 @@ import io.muond.server.engine.Precision;
 import io.muond.server.engine.Recorder;
 import io.muond.server.engine.Region;
 import io.muond.server.engine.Stopwatch;
-import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -32,9 +30,6 @@ public final class CudaEngine implements Engine {
   private final CudaCompute compute;
   private final CudaTransfer transfer;
   private final Set<CudaMemory> allocated = ConcurrentHashMap.newKeySet();
-
-  /** The thread that computes, once it has. */
-  private volatile Thread computing;
 
   private CudaEngine(CudaDevice device) {
     this.device = device;
@@ -72,9 +67,9 @@ public final class CudaEngine implements Engine {
   }
 
   @Override
-  public List<DeviceInfo> devices() {
+  public DeviceInfo device() {
     long[] memory = device.memoryInfo();
-    return List.of(new DeviceInfo(device.name(), memory[1], memory[0]));
+    return new DeviceInfo(device.name(), memory[1], memory[0]);
   }
 
   @Override
@@ -89,7 +84,7 @@ public final class CudaEngine implements Engine {
       throw new IllegalArgumentException("floats: " + floats + " (expected: at least 0)");
     }
     CudaMemory[] self = new CudaMemory[1];
-    self[0] = new CudaMemory(device, owner, floats, () -> allocated.remove(self[0]));
+    self[0] = new CudaMemory(device, transfer, owner, floats, () -> allocated.remove(self[0]));
     allocated.add(self[0]);
     try {
       device.zero(self[0].at(0), floats);
@@ -106,33 +101,9 @@ public final class CudaEngine implements Engine {
   }
 
   @Override
-  public long receive(Memory to, long index, ElementType type, ByteBuffer from) {
-    settle();
-    return transfer.receive((CudaMemory) to, index, type, from);
-  }
-
-  @Override
-  public void send(Memory from, long index, ElementType type, ByteBuffer to) {
-    settle();
-    transfer.send((CudaMemory) from, index, type, to);
-  }
-
-  /** The engine's own thread finds, and leaves, memory as if operations were done at once. */
-  private void settle() {
-    if (Thread.currentThread() == computing) {
-      device.synchronize();
-    }
-  }
-
-  @Override
   public Compute compute() {
-    enter();
+    device.enter();
     return compute;
-  }
-
-  private void enter() {
-    device.bind();
-    computing = Thread.currentThread();
   }
 
   @Override
@@ -148,7 +119,7 @@ public final class CudaEngine implements Engine {
 
   @Override
   public double gemmRate(int n) {
-    enter();
+    device.enter();
     long floats = (long) n * n;
     try (Memory memory = allocate("gemm measurement", 3 * floats);
         Recorder recorder = recorder()) {

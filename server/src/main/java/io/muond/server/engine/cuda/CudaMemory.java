@@ -1,6 +1,8 @@
 package io.muond.server.engine.cuda;
 
+import io.muond.server.engine.ElementType;
 import io.muond.server.engine.Memory;
+import java.nio.ByteBuffer;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
@@ -8,6 +10,7 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
 /** Float32 elements on one device. */
 final class CudaMemory implements Memory {
   private final CudaDevice device;
+  private final CudaTransfer transfer;
   private final String owner;
   private final long floats;
   private final long address;
@@ -18,8 +21,10 @@ final class CudaMemory implements Memory {
 
   private volatile boolean closed;
 
-  CudaMemory(CudaDevice device, String owner, long floats, Runnable onClose) {
+  CudaMemory(
+      CudaDevice device, CudaTransfer transfer, String owner, long floats, Runnable onClose) {
     this.device = device;
+    this.transfer = transfer;
     this.owner = owner;
     this.floats = floats;
     this.onClose = onClose;
@@ -66,6 +71,18 @@ final class CudaMemory implements Memory {
       throw e;
     }
     return lock;
+  }
+
+  @Override
+  public long receive(long index, ElementType type, ByteBuffer from) {
+    device.settle();
+    return transfer.receive(this, index, type, from);
+  }
+
+  @Override
+  public void send(long index, ElementType type, ByteBuffer to) {
+    device.settle();
+    transfer.send(this, index, type, to);
   }
 
   @Override

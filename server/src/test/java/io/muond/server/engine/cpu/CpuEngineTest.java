@@ -36,9 +36,9 @@ class CpuEngineTest {
     return buffer.flip();
   }
 
-  private static float[] read(CpuEngine engine, Memory memory, long index, int n) {
+  private static float[] read(Memory memory, long index, int n) {
     ByteBuffer buffer = ByteBuffer.allocate(4 * n);
-    engine.send(memory, index, ElementType.FLOAT32, buffer);
+    memory.send(index, ElementType.FLOAT32, buffer);
     float[] values = new float[n];
     buffer.flip().order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(values);
     return values;
@@ -53,16 +53,16 @@ class CpuEngineTest {
       int n = 9_001;
       long[] starts = {0, SLAB - 5_000, 2 * SLAB - 4_097, 2 * SLAB + 77_777, size - n};
       for (int i = 0; i < starts.length; i++) {
-        engine.receive(memory, starts[i], ElementType.FLOAT32, floats(n, 10_000f * (i + 1)));
+        memory.receive(starts[i], ElementType.FLOAT32, floats(n, 10_000f * (i + 1)));
       }
       for (int i = 0; i < starts.length; i++) {
-        float[] found = read(engine, memory, starts[i], n);
+        float[] found = read(memory, starts[i], n);
         for (int j = 0; j < n; j++) {
           assertThat(found[j]).isEqualTo(10_000f * (i + 1) + j);
         }
       }
-      assertThat(read(engine, memory, SLAB - 5_001, 1)).containsExactly(0);
-      assertThat(read(engine, memory, SLAB + 4_001, 1)).containsExactly(0);
+      assertThat(read(memory, SLAB - 5_001, 1)).containsExactly(0);
+      assertThat(read(memory, SLAB + 4_001, 1)).containsExactly(0);
     }
   }
 
@@ -74,11 +74,10 @@ class CpuEngineTest {
       for (long seam : new long[] {SLAB, 2 * SLAB}) {
         Matrices a = Matrices.packed(new Region(memory, seam - 5, 9), 1, 3, 3);
         Matrices b = Matrices.packed(new Region(memory, seam + 10, 9), 1, 3, 3);
-        engine.receive(memory, seam - 5, ElementType.FLOAT32, floats(9, 1));
+        memory.receive(seam - 5, ElementType.FLOAT32, floats(9, 1));
         engine.compute().product(1, a, false, a, false, 0, b, Precision.FLOAT32);
         engine.compute().combine(1, b, -1, a);
-        assertThat(read(engine, memory, seam - 5, 9))
-            .containsExactly(29, 34, 39, 62, 76, 90, 95, 118, 141);
+        assertThat(read(memory, seam - 5, 9)).containsExactly(29, 34, 39, 62, 76, 90, 95, 118, 141);
       }
     }
   }
@@ -88,9 +87,9 @@ class CpuEngineTest {
     try (CpuEngine engine = new CpuEngine(1, 1 << 20)) {
       for (int i = 0; i < 20; i++) {
         try (Memory memory = engine.allocate("zeros", 1_000 + i)) {
-          assertThat(read(engine, memory, 0, 1_000 + i)).containsOnly(0);
+          assertThat(read(memory, 0, 1_000 + i)).containsOnly(0);
           assertThat(((CpuMemory) memory).at(16).address() % 64).isZero();
-          engine.receive(memory, 0, ElementType.FLOAT32, floats(1_000, 1));
+          memory.receive(0, ElementType.FLOAT32, floats(1_000, 1));
         }
       }
     }
@@ -101,16 +100,15 @@ class CpuEngineTest {
     try (CpuEngine engine = new CpuEngine(1, 1 << 20);
         Memory memory = engine.allocate("ranges", 10_000)) {
       for (long index : new long[] {-1, 1, 10_001, Long.MAX_VALUE, Long.MIN_VALUE}) {
-        assertThatThrownBy(
-                () -> engine.receive(memory, index, ElementType.FLOAT32, floats(10_000, 1)))
+        assertThatThrownBy(() -> memory.receive(index, ElementType.FLOAT32, floats(10_000, 1)))
             .isInstanceOf(IndexOutOfBoundsException.class)
             .hasMessageContaining("10000 of ranges");
         ByteBuffer to = floats(10_000, 5);
-        assertThatThrownBy(() -> engine.send(memory, index, ElementType.FLOAT32, to))
+        assertThatThrownBy(() -> memory.send(index, ElementType.FLOAT32, to))
             .isInstanceOf(IndexOutOfBoundsException.class);
         assertThat(to.getFloat(0)).isEqualTo(5);
       }
-      assertThat(read(engine, memory, 0, 10_000)).containsOnly(0);
+      assertThat(read(memory, 0, 10_000)).containsOnly(0);
     }
   }
 
@@ -148,8 +146,8 @@ class CpuEngineTest {
       memory.close();
       List<Runnable> uses =
           List.of(
-              () -> engine.receive(memory, 0, ElementType.FLOAT32, floats(1, 1)),
-              () -> read(engine, memory, 0, 1),
+              () -> memory.receive(0, ElementType.FLOAT32, floats(1, 1)),
+              () -> read(memory, 0, 1),
               () -> engine.compute().copy(x, y),
               () -> engine.compute().copy(y, x),
               () -> engine.compute().product(1, x, false, x, false, 0, y, Precision.FLOAT32),
@@ -159,7 +157,7 @@ class CpuEngineTest {
             .isInstanceOf(IllegalStateException.class)
             .hasMessage("memory of closed early was closed");
       }
-      assertThat(read(engine, open, 0, 16)).containsOnly(0);
+      assertThat(read(open, 0, 16)).containsOnly(0);
     }
   }
 
@@ -170,9 +168,8 @@ class CpuEngineTest {
       for (int round = 0; round < 100; round++) {
         Memory memory = engine.allocate("contended", 1 << 16);
         CountDownLatch started = new CountDownLatch(2);
-        Future<?> writer = threads.submit(() -> transferUntilClosed(engine, memory, true, started));
-        Future<?> reader =
-            threads.submit(() -> transferUntilClosed(engine, memory, false, started));
+        Future<?> writer = threads.submit(() -> transferUntilClosed(memory, true, started));
+        Future<?> reader = threads.submit(() -> transferUntilClosed(memory, false, started));
         started.await();
         memory.close();
         writer.get();
@@ -184,17 +181,16 @@ class CpuEngineTest {
     }
   }
 
-  private static void transferUntilClosed(
-      CpuEngine engine, Memory memory, boolean write, CountDownLatch started) {
+  private static void transferUntilClosed(Memory memory, boolean write, CountDownLatch started) {
     ByteBuffer buffer = floats(1 << 16, 1);
     assertThatThrownBy(
             () -> {
               while (true) {
                 buffer.clear();
                 if (write) {
-                  engine.receive(memory, 0, ElementType.FLOAT32, buffer);
+                  memory.receive(0, ElementType.FLOAT32, buffer);
                 } else {
-                  engine.send(memory, 0, ElementType.FLOAT32, buffer);
+                  memory.send(0, ElementType.FLOAT32, buffer);
                 }
                 started.countDown();
               }
@@ -216,7 +212,7 @@ class CpuEngineTest {
               })
           .hasMessage("model-9 needs 404 bytes of device memory (400 bytes are available)");
       assertThat(engine.allocatedBytes()).isEqualTo(4 * memory.floats());
-      assertThat(engine.devices().get(0).availableBytes()).isEqualTo(400);
+      assertThat(engine.device().availableBytes()).isEqualTo(400);
       engine.allocate("exactly what is left", 100).close();
     }
   }
