@@ -29,6 +29,7 @@ import java.net.UnknownHostException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
@@ -141,8 +142,8 @@ final class Daemon implements AutoCloseable {
       PrometheusMeterRegistry registry,
       Optional<CheckpointStore> checkpoints) {
     return new ModelRegistry(
-        engine,
-        new MuonOptimizer(engine),
+        List.of(engine),
+        MuonOptimizer::new,
         new ModelRegistry.Settings(config.stepTimeout, config.readerGrace),
         new ServerMetrics(registry),
         checkpoints);

@@ -1,10 +1,11 @@
 package io.muond.server.engine;
 
 /**
- * A device of an engine.
+ * The device of an engine.
  *
+ * @param ordinal its number among its kind, as its driver counts
  * @param name what it is, for people
  * @param memoryBytes memory that allocations may use in total
  * @param availableBytes what is left of it
  */
-public record DeviceInfo(String name, long memoryBytes, long availableBytes) {}
+public record DeviceInfo(int ordinal, String name, long memoryBytes, long availableBytes) {}

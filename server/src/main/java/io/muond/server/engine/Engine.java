@@ -30,6 +30,9 @@ public interface Engine extends AutoCloseable {
   /** The operations. */
   Compute compute();
 
+  /** Waits until everything that was computed is in memory, for other threads to see. */
+  void synchronize();
+
   /** A new recorder, which the caller closes on the engine's thread. */
   Recorder recorder();
 

@@ -26,7 +26,7 @@ public final class ModelMetrics implements MeterBinder {
     gauge("muond.staging", "Gradients of open steps, as they came", m -> sum(Model::stagedBytes))
         .baseUnit("bytes")
         .register(registry);
-    gauge("muond.resident", "Device memory in use", m -> m.engine().allocatedBytes())
+    gauge("muond.resident", "Device memory in use", ModelMetrics::resident)
         .baseUnit("bytes")
         .register(registry);
     gauge(
@@ -44,6 +44,10 @@ public final class ModelMetrics implements MeterBinder {
   private Gauge.Builder<ModelRegistry> gauge(
       String name, String description, ToDoubleFunction<ModelRegistry> value) {
     return Gauge.builder(name, models, value).description(description);
+  }
+
+  private static double resident(ModelRegistry models) {
+    return models.devices().stream().mapToDouble(d -> d.engine().allocatedBytes()).sum();
   }
 
   private double sum(ToDoubleFunction<Model> value) {

@@ -7,12 +7,15 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 
 /** The one thread that computes with the engine, first come, first served. */
-public final class EngineThread implements AutoCloseable {
-  private final ExecutorService executor =
-      Executors.newSingleThreadExecutor(task -> new Thread(task, "engine"));
+final class EngineThread implements AutoCloseable {
+  private final ExecutorService executor;
+
+  EngineThread(String name) {
+    executor = Executors.newSingleThreadExecutor(task -> new Thread(task, name));
+  }
 
   /** Runs {@code work} on the thread. */
-  public <T> CompletableFuture<T> submit(Callable<T> work) {
+  <T> CompletableFuture<T> submit(Callable<T> work) {
     CompletableFuture<T> result = new CompletableFuture<>();
     executor.execute(
         () -> {

@@ -1,13 +1,19 @@
 package io.muond.server.model;
 
+import io.muond.server.engine.Region;
+
 /** Makes a model's first weights from its seed. */
 final class Initialization {
   private Initialization() {}
 
-  /** Fills the committed weights. Each matrix has a seed of its own, see {@link Mix64#seed}. */
-  static void run(long seed, Layout layout, ModelMemory memory, Workspace workspace) {
-    for (int b = 0; b < layout.batches().size(); b++) {
-      Batch batch = layout.batches().get(b);
+  /**
+   * Fills the committed weights of a shard. Each matrix has a seed of its own, see {@link
+   * Mix64#seed}: which device it is on makes no difference.
+   */
+  static void run(long seed, Shard shard) {
+    Region workspace = shard.device().workspace().region();
+    for (int b = 0; b < shard.layout().batches().size(); b++) {
+      Batch batch = shard.layout().batches().get(b);
       long[] seeds = new long[batch.spec().count()];
       int matrix = 0;
       for (ParameterSpec parameter : batch.members()) {
@@ -15,7 +21,8 @@ final class Initialization {
           seeds[matrix++] = Mix64.seed(seed, parameter.name(), i);
         }
       }
-      batch.program().initialize(seeds, memory.stepBuffers(b).weights(), workspace.region());
+      batch.program().initialize(seeds, shard.memory().stepBuffers(b).weights(), workspace);
     }
+    shard.device().engine().synchronize();
   }
 }

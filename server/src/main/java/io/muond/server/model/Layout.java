@@ -7,17 +7,18 @@ import io.muond.server.optimizer.Optimizer;
 import io.muond.server.optimizer.Rule;
 import io.muond.server.optimizer.StepRunner;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
 /**
- * How a model's parameters are grouped into batches, and where each stands.
+ * How the parameters of a shard are grouped into batches, and where each stands.
  *
  * @param parameters in the order of declaration
- * @param places of the parameters, in the same order
+ * @param places of the parameters, by their indices
  */
-record Layout(List<ParameterSpec> parameters, List<Batch> batches, List<Place> places) {
+record Layout(List<ParameterSpec> parameters, List<Batch> batches, Map<Integer, Place> places) {
 
   /**
    * Where a parameter stands.
@@ -37,16 +38,16 @@ record Layout(List<ParameterSpec> parameters, List<Batch> batches, List<Place> p
       groups.computeIfAbsent(key, k -> new ArrayList<>()).add(p);
     }
     List<Batch> batches = new ArrayList<>();
-    Place[] places = new Place[parameters.size()];
+    Map<Integer, Place> places = new HashMap<>();
     for (Map.Entry<Key, List<ParameterSpec>> group : groups.entrySet()) {
       long offset = 0;
       for (ParameterSpec p : group.getValue()) {
-        places[p.index()] = new Place(batches.size(), offset);
+        places.put(p.index(), new Place(batches.size(), offset));
         offset += p.floats();
       }
       batches.add(batch(group.getKey(), group.getValue(), optimizer));
     }
-    return new Layout(List.copyOf(parameters), List.copyOf(batches), List.of(places));
+    return new Layout(List.copyOf(parameters), List.copyOf(batches), Map.copyOf(places));
   }
 
   private static Batch batch(Key key, List<ParameterSpec> members, Optimizer optimizer) {

@@ -13,8 +13,8 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.function.ToDoubleFunction;
 
@@ -25,14 +25,12 @@ import java.util.function.ToDoubleFunction;
 public final class Model {
   private final ModelSpec spec;
   private final Platform platform;
-  private final Layout layout;
-  private final ModelMemory memory;
+  private final Shards shards;
   private final ModelState state;
   private final Instant createTime;
   private final ReaderBoard readers;
   private final SerialQueue queue = new SerialQueue();
   private final StepDesk desk;
-  private final StepComputation computation;
   private final WeightsDesk weights;
   private final StepCommitter committer;
   private final ModelSaver saver;
@@ -42,20 +40,18 @@ public final class Model {
   /** Where a model's history begins. */
   record Origin(StepLedger ledger, WorkerSet workers, boolean ready, Instant createTime) {}
 
-  Model(ModelSpec spec, Layout layout, ModelMemory memory, Origin origin, Platform platform) {
+  Model(ModelSpec spec, Shards shards, Origin origin, Platform platform) {
     this.spec = spec;
-    this.layout = layout;
-    this.memory = memory;
+    this.shards = shards;
     this.platform = platform;
     this.createTime = origin.createTime();
     Lease lease = new Lease(spec.leaseTtl());
     this.state = new ModelState(origin.ledger(), lease, origin.workers(), origin.ready());
     this.readers = new ReaderBoard(platform.timer(), platform.settings().readerGrace(), lease);
     this.weights = new WeightsDesk(this, readers);
-    this.desk = new StepDesk(spec, state, memory, platform);
-    this.computation = new StepComputation(platform, layout, memory);
+    this.desk = new StepDesk(spec, state, shards, platform);
     this.saver = new ModelSaver(this, platform.store());
-    this.committer = new StepCommitter(this, computation);
+    this.committer = new StepCommitter(this);
   }
 
   ModelSpec spec() {
@@ -66,12 +62,8 @@ public final class Model {
     return platform;
   }
 
-  Layout layout() {
-    return layout;
-  }
-
-  ModelMemory memory() {
-    return memory;
+  Shards shards() {
+    return shards;
   }
 
   ModelState state() {
@@ -215,7 +207,7 @@ public final class Model {
    */
   void publish(Point next, boolean saved) {
     synchronized (state) {
-      memory.commit();
+      shards.commit();
       state.ledger().advance(next);
       if (saved) {
         state.ledger().saved();
@@ -266,16 +258,16 @@ public final class Model {
   }
 
   /**
-   * Runs {@code work}, which writes the spare weights, on the engine's thread, once nobody reads
-   * them. To be called exclusively.
+   * Runs {@code work}, which writes the spare weights, for every shard on its device's thread, once
+   * nobody reads them. To be called exclusively.
    */
-  <T> CompletableFuture<T> computeInSpare(Callable<T> work) {
-    return vacateSpare().thenCompose(ignored -> platform.engineThread().submit(work));
+  <T> CompletableFuture<List<T>> computeInSpare(Function<Shard, T> work) {
+    return vacateSpare().thenCompose(ignored -> shards.onEach(work));
   }
 
   /** Completes once nobody reads the spare weights. To be called exclusively. */
   CompletableFuture<Void> vacateSpare() {
-    return readers.vacate(1 - memory.committedBuffer());
+    return readers.vacate(1 - shards.committedBuffer());
   }
 
   /** Writes checkpoints of it. */
@@ -381,17 +373,12 @@ public final class Model {
    * @return the bytes freed
    */
   CompletableFuture<Long> free(Throwable failure) {
-    return platform
-        .engineThread()
-        .submit(
-            () -> {
-              computation.close();
-              memory.close();
-              platform.workspace().release(layout.workspaceFloats());
-              if (failure instanceof Exception e) {
-                throw e;
-              }
-              return ModelMemory.use(layout, spec.maxWorkers()).getTotalBytes();
-            });
+    return shards
+        .close()
+        .thenCompose(
+            freed ->
+                failure == null
+                    ? CompletableFuture.completedFuture(shards.use().getTotalBytes())
+                    : CompletableFuture.failedFuture(failure));
   }
 }

@@ -2,9 +2,12 @@ package io.muond.server.model;
 
 import static java.util.Objects.requireNonNull;
 
-import io.muond.server.engine.OutOfDeviceMemoryException;
+import io.muond.server.engine.Engine;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
 
-/** Makes models: checks what the engine can do, admits them to its memory, and fills them. */
+/** Makes models: checks what the engine can do, places and admits them, and fills them. */
 final class ModelBuilder {
   private final Platform platform;
 
@@ -13,52 +16,62 @@ final class ModelBuilder {
   }
 
   /**
-   * Allocates a model, and makes its weights if it begins ready. To be called on the engine's
-   * thread.
-   *
-   * @throws MuondException if it does not fit, or the engine cannot run it; nothing is kept then
+   * Allocates a model, and makes its weights if it begins ready. Fails with a {@link
+   * MuondException} if it does not fit, or the engine cannot run it; nothing is kept then.
    */
-  Model build(ModelSpec spec, Model.Origin origin) {
-    requirePrecisions(spec);
-    try {
-      return allocate(spec, origin);
-    } catch (OutOfDeviceMemoryException e) {
-      throw Refusals.outOfMemory(spec.name(), e.neededBytes(), e.availableBytes());
-    } catch (ArithmeticException e) {
-      // Its size is not even a 64-bit number.
-      long available = platform.workspace().availableBytes();
-      throw Refusals.outOfMemory(spec.name(), Long.MAX_VALUE, available);
+  CompletableFuture<Model> build(ModelSpec spec, Model.Origin origin) {
+    List<Device> devices = platform.devices();
+    requirePrecisions(spec, devices.get(0).engine());
+    List<List<ParameterSpec>> placed =
+        Placement.of(spec, devices.get(0).optimizer()::cost, devices.size());
+    List<CompletableFuture<Shard>> made = new ArrayList<>();
+    for (int i = 0; i < devices.size(); i++) {
+      Device device = devices.get(i);
+      List<ParameterSpec> parameters = placed.get(i);
+      if (!parameters.isEmpty()) {
+        made.add(device.submit(() -> make(device, spec, parameters, origin)));
+      }
     }
+    CompletableFuture<List<Shard>> all = Shards.all(made);
+    return all.handle((shards, failure) -> failure)
+        .thenCompose(failure -> failure == null ? all : undo(made, failure))
+        .thenApply(shards -> new Model(spec, new Shards(shards), origin, platform));
   }
 
-  private Model allocate(ModelSpec spec, Model.Origin origin) {
-    Layout layout = Layout.of(spec.parameters(), platform.optimizer());
-    long floats = ModelMemory.floats(layout, spec.maxWorkers());
-    platform.workspace().admit(spec.name(), floats, layout.workspaceFloats());
-    ModelMemory memory = null;
+  /** Closes those that were made, and fails. */
+  private static CompletableFuture<List<Shard>> undo(
+      List<CompletableFuture<Shard>> made, Throwable failure) {
+    List<Shard> shards =
+        made.stream()
+            .filter(f -> !f.isCompletedExceptionally())
+            .map(CompletableFuture::join)
+            .toList();
+    CompletableFuture<Void> closed =
+        shards.isEmpty() ? CompletableFuture.completedFuture(null) : new Shards(shards).close();
+    return closed.thenCompose(done -> CompletableFuture.failedFuture(failure));
+  }
+
+  private static Shard make(
+      Device device, ModelSpec spec, List<ParameterSpec> parameters, Model.Origin origin) {
+    Shard shard = Shard.allocate(device, spec, parameters);
     try {
-      String owner = "model \"" + spec.name() + '"';
-      memory = new ModelMemory(platform.engine(), owner, layout, spec.maxWorkers());
       if (origin.ready()) {
-        Initialization.run(spec.request().getSeed(), layout, memory, platform.workspace());
+        Initialization.run(spec.request().getSeed(), shard);
       }
-      return new Model(spec, layout, memory, origin, platform);
+      return shard;
     } catch (Throwable e) {
-      if (memory != null) {
-        memory.close();
-      }
-      platform.workspace().release(layout.workspaceFloats());
+      shard.close();
       throw e;
     }
   }
 
-  private void requirePrecisions(ModelSpec spec) {
+  private static void requirePrecisions(ModelSpec spec, Engine engine) {
     for (ParameterSpec p : spec.parameters()) {
-      if (!platform.engine().supports(p.rule().precision())) {
+      if (!engine.supports(p.rule().precision())) {
         throw Refusals.invalidField(
             "rule.precision of parameter \"" + p.name() + '"',
             p.rule().precision(),
-            "one that the engine \"" + platform.engine().kind() + "\" has");
+            "one that the engine \"" + engine.kind() + "\" has");
       }
     }
   }

@@ -23,6 +23,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -33,7 +34,6 @@ public final class ModelRegistry implements AutoCloseable {
   private static final int STORAGE_THREADS = 2;
   private static final Duration LOOK_AFTER = Duration.ofMillis(100);
 
-  private final EngineThread engineThread = new EngineThread();
   private final ScheduledExecutorService timer =
       Executors.newSingleThreadScheduledExecutor(task -> new Thread(task, "timer"));
   private final ExecutorService storage =
@@ -56,12 +56,14 @@ public final class ModelRegistry implements AutoCloseable {
   }
 
   /**
-   * @param engine stays the caller's, who closes it after the registry
+   * @param engines of the devices, all of one kind; they stay the caller's, who closes them after
+   *     the registry
+   * @param optimizers makes the optimizer of an engine
    * @param checkpoints stays the caller's, who closes it after the registry
    */
   public ModelRegistry(
-      Engine engine,
-      Optimizer optimizer,
+      List<Engine> engines,
+      Function<Engine, Optimizer> optimizers,
       Settings settings,
       StepObserver observer,
       Optional<CheckpointStore> checkpoints) {
@@ -69,10 +71,7 @@ public final class ModelRegistry implements AutoCloseable {
     this.restorer = new ModelRestorer(store);
     this.platform =
         new Platform(
-            engine,
-            engineThread,
-            optimizer,
-            new Workspace(engine),
+            engines.stream().map(e -> new Device(e, optimizers.apply(e))).toList(),
             timer,
             store,
             observer,
@@ -98,11 +97,15 @@ public final class ModelRegistry implements AutoCloseable {
             new WorkerSet(spec.workers(), 1),
             request.hasSeed(),
             Instant.now());
-    return engineThread
-        .submit(() -> builder.build(spec, origin))
+    return build(spec, origin)
         .thenCompose(model -> saveFirst(model, request.hasSeed()))
         .thenApply(this::publish)
         .whenComplete((model, failure) -> unreserve(spec.name()));
+  }
+
+  private CompletableFuture<Model> build(ModelSpec spec, Model.Origin origin) {
+    // Whatever is thrown ends up in the future, after which the name is free again.
+    return CompletableFuture.completedFuture(spec).thenCompose(s -> builder.build(s, origin));
   }
 
   /** Its lease begins now: making it may have taken longer. */
@@ -245,8 +248,7 @@ public final class ModelRegistry implements AutoCloseable {
             new WorkerSet(spec.workers(), saved.history().workerEpoch()),
             false,
             saved.history().createTime());
-    return engineThread
-        .submit(() -> builder.build(spec, origin))
+    return build(spec, origin)
         .thenCompose(model -> loadInto(model, saved, incarnation))
         .thenApply(this::publish)
         .whenComplete((model, failure) -> unreserve(spec.name()));
@@ -331,14 +333,9 @@ public final class ModelRegistry implements AutoCloseable {
     }
   }
 
-  /** The engine. */
-  public Engine engine() {
-    return platform.engine();
-  }
-
-  /** The engine's thread, for what computes. */
-  public EngineThread engineThread() {
-    return engineThread;
+  /** The devices, at least one. */
+  public List<Device> devices() {
+    return platform.devices();
   }
 
   /** How long an open step may stay without news. */
@@ -376,8 +373,7 @@ public final class ModelRegistry implements AutoCloseable {
               .exceptionally(failure -> noteUnlessDeleted(model, failure)));
     }
     CompletableFuture.allOf(freed.toArray(CompletableFuture[]::new)).join();
-    engineThread.submit(() -> closeWorkspace()).join();
-    engineThread.close();
+    platform.devices().forEach(Device::close);
     storage.shutdown();
   }
 
@@ -386,10 +382,5 @@ public final class ModelRegistry implements AutoCloseable {
       logger.error("model \"{}\" could not be freed", model.name(), failure);
     }
     return 0;
-  }
-
-  private Void closeWorkspace() {
-    platform.workspace().close();
-    return null;
   }
 }

@@ -16,12 +16,12 @@ import java.util.function.Function;
 
 /** A model's tensors as a checkpoint reads and writes them. */
 final class ModelTensors {
-  private final Layout layout;
-  private final ModelMemory memory;
+  private final List<ParameterSpec> parameters;
+  private final Shards shards;
 
   ModelTensors(Model model) {
-    this.layout = model.layout();
-    this.memory = model.memory();
+    this.parameters = model.spec().parameters();
+    this.shards = model.shards();
   }
 
   /**
@@ -33,20 +33,20 @@ final class ModelTensors {
 
   /** The committed weights and momentum. */
   Contents committed() {
-    return contents(memory.committedBuffer(), memory::momentum);
+    return contents(shards.committedBuffer(), shards::momentum);
   }
 
   /** What a commit would make the weights and the momentum: the spare buffers. */
   Contents spare() {
-    return contents(1 - memory.committedBuffer(), p -> memory.gradient(p, 0));
+    return contents(1 - shards.committedBuffer(), p -> shards.gradient(p, 0));
   }
 
   private Contents contents(int buffer, Function<ParameterSpec, Region> momentum) {
     List<TensorSource> weights = new ArrayList<>();
     List<TensorSource> momenta = new ArrayList<>();
-    for (ParameterSpec p : layout.parameters()) {
-      weights.add(new Source(p, memory.weights(p, buffer)));
-      if (memory.momentum(p) != null) {
+    for (ParameterSpec p : parameters) {
+      weights.add(new Source(p, shards.weights(p, buffer)));
+      if (shards.momentum(p) != null) {
         momenta.add(new Source(p, momentum.apply(p)));
       }
     }
@@ -72,18 +72,18 @@ final class ModelTensors {
 
   /** Takes weights into the spare buffer. */
   Sink spareWeights() {
-    int spare = 1 - memory.committedBuffer();
+    int spare = 1 - shards.committedBuffer();
     Map<String, Region> targets = new HashMap<>();
-    layout.parameters().forEach(p -> targets.put(p.name(), memory.weights(p, spare)));
+    parameters.forEach(p -> targets.put(p.name(), shards.weights(p, spare)));
     return new Sink(CheckpointStore.WEIGHTS, targets);
   }
 
   /** Takes momentum into the first gradient slot, which a commit makes the momentum. */
   Sink spareMomentum() {
     Map<String, Region> targets = new HashMap<>();
-    for (ParameterSpec p : layout.parameters()) {
-      if (memory.momentum(p) != null) {
-        targets.put(p.name(), memory.gradient(p, 0));
+    for (ParameterSpec p : parameters) {
+      if (shards.momentum(p) != null) {
+        targets.put(p.name(), shards.gradient(p, 0));
       }
     }
     return new Sink(CheckpointStore.STATE, targets);

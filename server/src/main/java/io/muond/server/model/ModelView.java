@@ -17,7 +17,7 @@ final class ModelView {
             .setMaxWorkers(spec.maxWorkers())
             .setCreateTime(timestamp(model.createTime()))
             .setDurability(durability(spec))
-            .setMemory(ModelMemory.use(model.layout(), spec.maxWorkers()));
+            .setMemory(model.shards().use());
     spec.parameters().forEach(p -> view.addParameters(p.declaration()));
     spec.plan().ifPresent(view::setPlan);
     spec.leaseTtl()

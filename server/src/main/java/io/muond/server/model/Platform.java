@@ -2,24 +2,21 @@ package io.muond.server.model;
 
 import static java.util.Objects.requireNonNull;
 
-import io.muond.server.engine.Engine;
-import io.muond.server.optimizer.Optimizer;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.function.BooleanSupplier;
 
 /**
  * What all models of a server share.
  *
+ * @param devices at least one, all of the same kind
  * @param timer runs short tasks later
  * @param store writes and reads checkpoints
  * @param draining whether no new work may begin
  */
 record Platform(
-    Engine engine,
-    EngineThread engineThread,
-    Optimizer optimizer,
-    Workspace workspace,
+    List<Device> devices,
     ScheduledExecutorService timer,
     ModelStore store,
     StepObserver observer,
@@ -27,8 +24,8 @@ record Platform(
     Settings settings) {
 
   Platform {
-    requireNonNull(engine, "engine is null");
-    requireNonNull(optimizer, "optimizer is null");
+    devices = List.copyOf(devices);
+    requireNonNull(timer, "timer is null");
   }
 
   /**

@@ -15,13 +15,11 @@ import java.util.concurrent.CompletionException;
 final class StepCommitter {
   private final Model model;
   private final ModelState state;
-  private final StepComputation computation;
   private final StepObserver observer;
 
-  StepCommitter(Model model, StepComputation computation) {
+  StepCommitter(Model model) {
     this.model = model;
     this.state = model.state();
-    this.computation = computation;
     this.observer = model.observer();
   }
 
@@ -81,8 +79,8 @@ final class StepCommitter {
             .exclusively(
                 () ->
                     model
-                        .computeInSpare(() -> computation.run(step))
-                        .thenCompose(outcome -> finish(step, outcome, sealed))
+                        .computeInSpare(shard -> shard.computation().run(step))
+                        .thenCompose(all -> finish(step, Outcome.merge(all), sealed))
                         .handle((report, failure) -> settle(step, report, failure)))
             // Settling does not fail: this is a model that was deleted before its turn came.
             .exceptionally(deleted -> settle(step, null, deleted));
@@ -123,7 +121,7 @@ final class StepCommitter {
         .setStep(step.number())
         .setIncarnation(state.ledger().incarnation())
         .setSeconds(Math.max(0, seconds))
-        .addAllParameters(outcome.parameters())
+        .addAllParameters(outcome.reports().values())
         .build();
   }
 

@@ -10,31 +10,50 @@ import io.muond.v1.ParameterReport;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
 
-/** Computes steps of one model, on the engine's thread, into its spare buffers. */
+/** Computes the steps of one shard, on its device's thread, into its spare buffers. */
 final class StepComputation implements AutoCloseable {
   private final Workspace workspace;
   private final Layout layout;
-  private final ModelMemory memory;
+  private final ShardMemory memory;
   private final StepRunner runner;
 
-  StepComputation(Platform platform, Layout layout, ModelMemory memory) {
-    this.workspace = platform.workspace();
+  StepComputation(Device device, Layout layout, ShardMemory memory) {
+    this.workspace = device.workspace();
     this.layout = layout;
     this.memory = memory;
-    runner = new StepRunner(platform.engine(), platform.optimizer(), layout.programs());
+    runner = new StepRunner(device.engine(), device.optimizer(), layout.programs());
   }
 
   /**
    * What a step did.
    *
-   * @param parameters reports in the order of declaration
-   * @param optimumSeconds spent on optima
+   * @param reports by the parameters' indices
+   * @param seconds that it took
+   * @param optimumSeconds of these that were spent on optima
    */
-  record Outcome(List<ParameterReport> parameters, double optimumSeconds) {}
+  record Outcome(
+      SortedMap<Integer, ParameterReport> reports, double seconds, double optimumSeconds) {
+
+    /** What a step did on several devices at once: without optima, it had taken as much less. */
+    static Outcome merge(List<Outcome> outcomes) {
+      SortedMap<Integer, ParameterReport> reports = new TreeMap<>();
+      double seconds = 0;
+      double withoutOptima = 0;
+      for (Outcome outcome : outcomes) {
+        reports.putAll(outcome.reports);
+        seconds = Math.max(seconds, outcome.seconds);
+        withoutOptima = Math.max(withoutOptima, outcome.seconds - outcome.optimumSeconds);
+      }
+      return new Outcome(reports, seconds, seconds - withoutOptima);
+    }
+  }
 
   /** Computes {@code step}. Committed weights and momentum stay as they are. */
   Outcome run(OpenStep step) {
+    long started = System.nanoTime();
     List<StepRunner.Given> given = new ArrayList<>();
     for (int b = 0; b < layout.batches().size(); b++) {
       given.add(given(step, b));
@@ -42,13 +61,13 @@ final class StepComputation implements AutoCloseable {
     double[] weights = step.parts().values().stream().mapToDouble(part -> part.weight).toArray();
     StepRunner.Done done =
         runner.run(given, weights, step.options().reportDetail(), workspace.memory());
-    ParameterReport[] reports = new ParameterReport[layout.parameters().size()];
+    SortedMap<Integer, ParameterReport> reports = new TreeMap<>();
     double optimumSeconds = 0;
     for (int b = 0; b < given.size(); b++) {
       report(step.options(), layout.batches().get(b), done, b, reports);
       optimumSeconds += done.optimumSeconds(b);
     }
-    return new Outcome(List.of(reports), optimumSeconds);
+    return new Outcome(reports, (System.nanoTime() - started) * 1e-9, optimumSeconds);
   }
 
   private StepRunner.Given given(OpenStep step, int index) {
@@ -75,7 +94,7 @@ final class StepComputation implements AutoCloseable {
       Batch batch,
       StepRunner.Done done,
       int index,
-      ParameterReport[] reports) {
+      SortedMap<Integer, ParameterReport> reports) {
     List<MatrixReport> all;
     try {
       all = done.reports(index);
@@ -85,11 +104,12 @@ final class StepComputation implements AutoCloseable {
     int first = 0;
     for (ParameterSpec parameter : batch.members()) {
       List<MatrixReport> matrices = all.subList(first, first + parameter.matrices());
-      reports[parameter.index()] =
+      reports.put(
+          parameter.index(),
           merge(parameter, matrices, options.reportDetail())
               .setSeconds(done.seconds(index))
               .setLearningRate(options.learningRate(parameter))
-              .build();
+              .build());
       first += parameter.matrices();
     }
   }

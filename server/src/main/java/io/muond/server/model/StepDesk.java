@@ -13,15 +13,15 @@ import java.util.function.Function;
 final class StepDesk {
   private final ModelSpec spec;
   private final ModelState state;
-  private final ModelMemory memory;
+  private final Shards shards;
   private final StepObserver observer;
   private final BooleanSupplier draining;
   private final Map<String, Integer> index;
 
-  StepDesk(ModelSpec spec, ModelState state, ModelMemory memory, Platform platform) {
+  StepDesk(ModelSpec spec, ModelState state, Shards shards, Platform platform) {
     this.spec = spec;
     this.state = state;
-    this.memory = memory;
+    this.shards = shards;
     this.observer = platform.observer();
     this.draining = platform.draining();
     this.index = Contribution.index(spec.parameters());
@@ -56,7 +56,7 @@ final class StepDesk {
     }
     OpenStep.Part part = open.parts().get(header.getWorker());
     if (part == null) {
-      Contribution contribution = contribution(header.getStep(), p -> memory.gradient(p, slot));
+      Contribution contribution = contribution(header.getStep(), p -> shards.gradient(p, slot));
       part = new OpenStep.Part(header.getWorker(), slot, weight, headerDigest, contribution);
       open.parts().put(header.getWorker(), part);
     }
@@ -83,7 +83,7 @@ final class StepDesk {
 
   /** A contribution of all parameters to gradient slot 0 that belongs to no step: an upload. */
   Contribution upload() {
-    return contribution(0, p -> memory.gradient(p, 0));
+    return contribution(0, p -> shards.gradient(p, 0));
   }
 
   private StepTicket openRepeat(StepHeader header, long headerDigest, Object owner) {

@@ -63,10 +63,10 @@ final class WeightsDesk {
 
   /** A reader of the committed weights. To be called with the lock. */
   WeightsReader pin(List<ParameterSpec> parameters, DataType type) {
-    ModelMemory memory = model.memory();
-    int buffer = memory.committedBuffer();
+    Shards shards = model.shards();
+    int buffer = shards.committedBuffer();
     List<Source> sources =
-        parameters.stream().map(p -> new Source(p, memory.weights(p, buffer))).toList();
+        parameters.stream().map(p -> new Source(p, shards.weights(p, buffer))).toList();
     StepLedger ledger = model.state().ledger();
     Snapshot snapshot =
         new Snapshot(model.name(), ledger.incarnation(), ledger.committedStep(), buffer, sources);

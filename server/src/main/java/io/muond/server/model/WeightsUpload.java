@@ -51,16 +51,25 @@ public final class WeightsUpload implements AutoCloseable {
       finishing = true;
     }
     return model
-        .exclusively(() -> model.computeInSpare(this::project).thenCompose(this::commit))
+        .exclusively(() -> project().thenCompose(this::commit))
         .whenComplete((response, failure) -> release());
   }
 
-  private List<WrittenParameter> project() {
-    ModelMemory memory = model.memory();
-    Region workspace = model.platform().workspace().region();
+  private CompletableFuture<List<WrittenParameter>> project() {
     WrittenParameter[] written = new WrittenParameter[model.spec().parameters().size()];
-    for (int b = 0; b < model.layout().batches().size(); b++) {
-      Batch batch = model.layout().batches().get(b);
+    return model
+        .computeInSpare(shard -> project(shard, written))
+        .thenApply(shards -> List.of(written));
+  }
+
+  /**
+   * @param written receives what becomes of the shard's parameters
+   */
+  private static Shard project(Shard shard, WrittenParameter[] written) {
+    ShardMemory memory = shard.memory();
+    Region workspace = shard.device().workspace().region();
+    for (int b = 0; b < shard.layout().batches().size(); b++) {
+      Batch batch = shard.layout().batches().get(b);
       double[] distances;
       try {
         distances =
@@ -73,7 +82,7 @@ public final class WeightsUpload implements AutoCloseable {
         zero(memory.gradientSlot(b, 0));
       }
     }
-    return List.of(written);
+    return shard;
   }
 
   private static void describe(Batch batch, double[] distances, WrittenParameter[] written) {

@@ -7,8 +7,8 @@ import io.muond.server.engine.Region;
 import java.util.TreeMap;
 
 /**
- * The solvers' workspace: one allocation that all models share, as large as the largest demand.
- * Used on the engine's thread only.
+ * The solvers' workspace on one device: one allocation that all models share, as large as the
+ * largest demand. Used on the device's thread only.
  */
 final class Workspace implements AutoCloseable {
   private final Engine engine;

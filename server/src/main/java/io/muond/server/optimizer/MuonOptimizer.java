@@ -43,6 +43,11 @@ public final class MuonOptimizer implements Optimizer {
   }
 
   @Override
+  public double cost(BatchSpec spec) {
+    return StepCost.of(spec);
+  }
+
+  @Override
   public void sum(List<Region> regions, double[] weights) {
     long floats = regions.get(0).floats();
     for (long from = 0; from < floats; from += LONGEST_ROW) {

@@ -13,6 +13,12 @@ public interface Optimizer {
   BatchProgram program(BatchSpec spec);
 
   /**
+   * What a step of a batch takes, in a unit that is the same for all batches: an estimate, to place
+   * them on devices by. Any thread may ask.
+   */
+  double cost(BatchSpec spec);
+
+  /**
    * Adds contributions: regions[0] ← Σ weights[i] regions[i], from the left. Runs on the engine's
    * own thread.
    */

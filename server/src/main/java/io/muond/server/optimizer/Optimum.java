@@ -38,20 +38,25 @@ public final class Optimum {
 
   /**
    * Tells {@code effort} per matrix the optimum, the feasible objective of A, and how long that
-   * took. One matrix after the other, so that the host holds the copies of one.
+   * took. One matrix after the other, whatever the number of devices, so that the host holds the
+   * copies of one.
    */
   static void of(Matrices u, Matrices g, Matrices a, Effort effort) {
     long started = System.nanoTime();
     for (int k = 0; k < u.count(); k++) {
-      double[] hostU = read(u.matrix(k));
-      double[] hostG = read(g.matrix(k));
-      double[] hostA = read(a.matrix(k));
-      effort.optimum(
-          k,
-          optimum(u.rows(), u.cols(), hostU, hostG),
-          feasible(u.rows(), u.cols(), hostU, hostG, hostA));
+      one(u.matrix(k), g.matrix(k), a.matrix(k), k, effort);
     }
     effort.optimumSeconds((System.nanoTime() - started) * 1e-9);
+  }
+
+  private static synchronized void one(Matrices u, Matrices g, Matrices a, int k, Effort effort) {
+    double[] hostU = read(u);
+    double[] hostG = read(g);
+    double[] hostA = read(a);
+    effort.optimum(
+        k,
+        optimum(u.rows(), u.cols(), hostU, hostG),
+        feasible(u.rows(), u.cols(), hostU, hostG, hostA));
   }
 
   private static double[] read(Matrices x) {

@@ -15,7 +15,7 @@ import java.util.List;
 /** One step of a batch on the Stiefel manifold. */
 final class StiefelStep implements BatchStep {
   /** msign steps of the retraction of solvers whose A is not tangent. */
-  private static final int RETRACTION_STEPS = 20;
+  static final int RETRACTION_STEPS = 20;
 
   private final StiefelProgram program;
   private final StepInput input;

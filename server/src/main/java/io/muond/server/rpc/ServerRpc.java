@@ -2,7 +2,6 @@ package io.muond.server.rpc;
 
 import io.grpc.stub.StreamObserver;
 import io.muond.server.engine.DeviceInfo;
-import io.muond.server.engine.Engine;
 import io.muond.server.model.ModelRegistry;
 import io.muond.server.model.Refusals;
 import io.muond.v1.Device;
@@ -34,21 +33,23 @@ final class ServerRpc extends ServerServiceGrpc.ServerServiceImplBase {
   }
 
   private GetServerInfoResponse info() {
-    Engine engine = models.engine();
     GetServerInfoResponse.Builder info =
         GetServerInfoResponse.newBuilder()
             .setVersion(version())
-            .setEngine(engine.kind())
+            .setEngine(models.devices().get(0).engine().kind())
             .setMaxMessageBytes(GrpcServer.MAX_MESSAGE_BYTES)
             .setStepTimeout(Durations.proto(models.stepTimeout()))
             .setHasDataDirectory(hasDataDirectory);
-    DeviceInfo device = engine.device();
-    info.addDevices(
-        Device.newBuilder()
-            .setName(device.name())
-            .setMemoryBytes(device.memoryBytes())
-            .setAvailableBytes(device.availableBytes()));
+    models.devices().forEach(device -> info.addDevices(describe(device.engine().device())));
     return info.build();
+  }
+
+  private static Device describe(DeviceInfo device) {
+    return Device.newBuilder()
+        .setName(device.name())
+        .setMemoryBytes(device.memoryBytes())
+        .setAvailableBytes(device.availableBytes())
+        .build();
   }
 
   private static String version() {
@@ -65,9 +66,9 @@ final class ServerRpc extends ServerServiceGrpc.ServerServiceImplBase {
           if (size < MIN_GEMM || size > MAX_GEMM) {
             throw Refusals.invalidField("size", Integer.toUnsignedString(size), "16 to 8192");
           }
-          return models
-              .engineThread()
-              .submit(() -> models.engine().gemmRate(size))
+          var device = models.devices().get(0);
+          return device
+              .submit(() -> device.engine().gemmRate(size))
               .thenApply(
                   rate ->
                       MeasureGemmResponse.newBuilder()

@@ -3,6 +3,8 @@ package io.muond.server.engine;
 import io.muond.server.engine.cpu.CpuEngine;
 import io.muond.server.engine.cuda.CudaEngine;
 import io.muond.server.engine.cuda.CudaUnavailableException;
+import java.util.ArrayList;
+import java.util.List;
 import org.opentest4j.TestAbortedException;
 
 /**
@@ -12,8 +14,10 @@ import org.opentest4j.TestAbortedException;
 public final class TestEngines {
   private static final boolean CUDA = "cuda".equals(System.getProperty("muond.test.engine"));
 
-  /** Loading its kernels takes a while, so all tests share it. */
-  private static Engine cuda;
+  private static final long SMALL = 64 << 20;
+
+  /** Loading their kernels takes a while, so all tests share them. */
+  private static final List<Engine> SHARED = new ArrayList<>();
 
   private static String missing;
 
@@ -30,7 +34,14 @@ public final class TestEngines {
    * @param memoryBytes of the CPU engine
    */
   public static Engine open(int threads, long memoryBytes) {
-    return CUDA ? cuda() : new CpuEngine(threads, memoryBytes);
+    return CUDA ? cuda(0) : new CpuEngine(threads, memoryBytes);
+  }
+
+  /** Two engines, as {@link #open}. */
+  public static List<Engine> openTwo() {
+    return CUDA
+        ? List.of(cuda(0), cuda(1))
+        : List.of(new CpuEngine(1, SMALL), new CpuEngine(1, SMALL));
   }
 
   /** Fails if memory is still out. */
@@ -42,19 +53,20 @@ public final class TestEngines {
     }
   }
 
-  private static synchronized Engine cuda() {
-    if (cuda == null && missing == null) {
+  private static synchronized Engine cuda(int ordinal) {
+    while (SHARED.size() <= ordinal && missing == null) {
       try {
-        cuda = CudaEngine.open(0);
-        Runtime.getRuntime().addShutdownHook(new Thread(cuda::close));
+        Engine engine = CudaEngine.open(SHARED.size());
+        Runtime.getRuntime().addShutdownHook(new Thread(engine::close));
+        SHARED.add(engine);
       } catch (CudaUnavailableException e) {
         missing = e.getMessage();
-        System.out.println("CUDA engine not tested: " + missing);
+        System.out.println("CUDA device " + SHARED.size() + " not tested: " + missing);
       }
     }
-    if (cuda == null) {
+    if (SHARED.size() <= ordinal) {
       throw new TestAbortedException(missing);
     }
-    return cuda;
+    return SHARED.get(ordinal);
   }
 }

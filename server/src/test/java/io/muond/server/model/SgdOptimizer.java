@@ -59,6 +59,11 @@ public final class SgdOptimizer implements Optimizer {
   }
 
   @Override
+  public double cost(BatchSpec spec) {
+    return spec.count() * spec.rows() * spec.columns();
+  }
+
+  @Override
   public void sum(List<Region> regions, double[] weights) {
     float[] total = new float[(int) regions.get(0).floats()];
     for (int i = 0; i < weights.length; i++) {

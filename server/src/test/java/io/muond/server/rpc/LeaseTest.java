@@ -229,8 +229,8 @@ class LeaseTest {
         CpuEngine engine = new CpuEngine(1, TestServer.MEMORY_BYTES);
         ModelRegistry models =
             new ModelRegistry(
-                engine,
-                slow(new SgdOptimizer()),
+                List.of(engine),
+                any -> slow(new SgdOptimizer()),
                 new ModelRegistry.Settings(
                     java.time.Duration.ofSeconds(30), java.time.Duration.ofMillis(20)),
                 StepObserver.NONE,
@@ -252,6 +252,11 @@ class LeaseTest {
       public BatchProgram program(BatchSpec spec) {
         LockSupport.parkNanos(LONGER_THAN_THE_LEASE.toNanos());
         return optimizer.program(spec);
+      }
+
+      @Override
+      public double cost(BatchSpec spec) {
+        return optimizer.cost(spec);
       }
 
       @Override

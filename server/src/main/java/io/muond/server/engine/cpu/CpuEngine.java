@@ -53,7 +53,7 @@ public final class CpuEngine implements Engine {
   @Override
   public DeviceInfo device() {
     String name = "CPU, " + workers.threads() + " threads," + OPENBLAS_VERSION.stripTrailing();
-    return new DeviceInfo(name, memoryBytes, memoryBytes - allocatedBytes());
+    return new DeviceInfo(0, name, memoryBytes, memoryBytes - allocatedBytes());
   }
 
   @Override
@@ -105,6 +105,9 @@ public final class CpuEngine implements Engine {
   public Compute compute() {
     return compute;
   }
+
+  @Override
+  public void synchronize() {}
 
   @Override
   public Recorder recorder() {

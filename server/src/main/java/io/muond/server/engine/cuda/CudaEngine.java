@@ -69,7 +69,7 @@ public final class CudaEngine implements Engine {
   @Override
   public DeviceInfo device() {
     long[] memory = device.memoryInfo();
-    return new DeviceInfo(device.name(), memory[1], memory[0]);
+    return new DeviceInfo(device.ordinal(), device.name(), memory[1], memory[0]);
   }
 
   @Override
@@ -104,6 +104,11 @@ public final class CudaEngine implements Engine {
   public Compute compute() {
     device.enter();
     return compute;
+  }
+
+  @Override
+  public void synchronize() {
+    device.synchronize();
   }
 
   @Override

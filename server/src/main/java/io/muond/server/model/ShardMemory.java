@@ -9,14 +9,14 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * A model's device memory: one allocation, in it for each batch two buffers of weights, momentum if
+ * A shard's device memory: one allocation, in it for each batch two buffers of weights, momentum if
  * it has any, and a gradient slot for each worker. One of the two weight buffers holds the
  * committed weights, the other, the spare one, takes the next. A commit exchanges them, and
  * momentum with the first gradient slot.
  *
  * <p>Not synchronised: the model's lock orders its use.
  */
-final class ModelMemory implements AutoCloseable {
+final class ShardMemory implements AutoCloseable {
   private final Layout layout;
   private final Memory memory;
   private final int slots;
@@ -36,7 +36,7 @@ final class ModelMemory implements AutoCloseable {
   /**
    * @param slots gradient slots, one for each worker
    */
-  ModelMemory(Engine engine, String owner, Layout layout, int slots) {
+  ShardMemory(Engine engine, String owner, Layout layout, int slots) {
     this.layout = layout;
     this.slots = slots;
     this.memory = engine.allocate(owner, floats(layout, slots));
@@ -58,13 +58,13 @@ final class ModelMemory implements AutoCloseable {
     }
   }
 
-  /** Elements that a model of this layout needs. */
+  /** Elements that a shard of this layout needs. */
   static long floats(Layout layout, int slots) {
     return Math.addExact(Math.multiplyExact(2L + slots, layout.floats()), layout.momentumFloats());
   }
 
   /** What it holds, in bytes. */
-  static MemoryUse use(Layout layout, int slots) {
+  MemoryUse use() {
     long weights = 2L * Float.BYTES * layout.floats();
     long momentum = (long) Float.BYTES * layout.momentumFloats();
     long gradients = (long) Float.BYTES * slots * layout.floats();
@@ -74,10 +74,6 @@ final class ModelMemory implements AutoCloseable {
         .setGradientBytes(gradients)
         .setTotalBytes(weights + momentum + gradients)
         .build();
-  }
-
-  int slots() {
-    return slots;
   }
 
   /** Which of the two weight buffers is committed. */

@@ -1,0 +1,60 @@
+package io.muond.server.model;
+
+import static java.util.Objects.requireNonNull;
+
+import io.muond.server.engine.Engine;
+import io.muond.server.optimizer.Optimizer;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * A device of the server: its engine, the one thread that computes with it, and what its models
+ * share.
+ */
+public final class Device implements AutoCloseable {
+  private final Engine engine;
+  private final Optimizer optimizer;
+  private final Workspace workspace;
+  private final EngineThread thread;
+
+  /**
+   * @param engine stays the caller's, who closes it after the device
+   */
+  Device(Engine engine, Optimizer optimizer) {
+    this.engine = requireNonNull(engine, "engine is null");
+    this.optimizer = requireNonNull(optimizer, "optimizer is null");
+    workspace = new Workspace(engine);
+    thread = new EngineThread("device-" + engine.device().ordinal());
+  }
+
+  /** Its engine. */
+  public Engine engine() {
+    return engine;
+  }
+
+  Optimizer optimizer() {
+    return optimizer;
+  }
+
+  Workspace workspace() {
+    return workspace;
+  }
+
+  /** Runs {@code work} on the thread that computes. */
+  public <T> CompletableFuture<T> submit(Callable<T> work) {
+    return thread.submit(work);
+  }
+
+  /** Waits for what was submitted, and frees what models have shared. */
+  @Override
+  public void close() {
+    thread
+        .submit(
+            () -> {
+              workspace.close();
+              return null;
+            })
+        .join();
+    thread.close();
+  }
+}

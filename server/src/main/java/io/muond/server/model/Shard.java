@@ -1,0 +1,72 @@
+package io.muond.server.model;
+
+import io.muond.server.engine.OutOfDeviceMemoryException;
+import java.util.List;
+
+/**
+ * What of a model is on one device: some of its parameters, their memory, and what computes their
+ * steps. Made, computed with and closed on the device's thread.
+ */
+final class Shard implements AutoCloseable {
+  private final Device device;
+  private final Layout layout;
+  private final ShardMemory memory;
+  private final StepComputation computation;
+
+  private Shard(Device device, Layout layout, ShardMemory memory) {
+    this.device = device;
+    this.layout = layout;
+    this.memory = memory;
+    computation = new StepComputation(device, layout, memory);
+  }
+
+  /**
+   * Admits parameters to a device and allocates what they need.
+   *
+   * @throws MuondException if they do not fit, or the engine cannot run them; nothing is kept then
+   */
+  static Shard allocate(Device device, ModelSpec spec, List<ParameterSpec> parameters) {
+    try {
+      Layout layout = Layout.of(parameters, device.optimizer());
+      long floats = ShardMemory.floats(layout, spec.maxWorkers());
+      device.workspace().admit(spec.name(), floats, layout.workspaceFloats());
+      try {
+        String owner = "model \"" + spec.name() + '"';
+        ShardMemory memory = new ShardMemory(device.engine(), owner, layout, spec.maxWorkers());
+        return new Shard(device, layout, memory);
+      } catch (Throwable e) {
+        device.workspace().release(layout.workspaceFloats());
+        throw e;
+      }
+    } catch (OutOfDeviceMemoryException e) {
+      throw Refusals.outOfMemory(spec.name(), e.neededBytes(), e.availableBytes());
+    } catch (ArithmeticException e) {
+      // Its size is not even a 64-bit number.
+      long available = device.workspace().availableBytes();
+      throw Refusals.outOfMemory(spec.name(), Long.MAX_VALUE, available);
+    }
+  }
+
+  Device device() {
+    return device;
+  }
+
+  Layout layout() {
+    return layout;
+  }
+
+  ShardMemory memory() {
+    return memory;
+  }
+
+  StepComputation computation() {
+    return computation;
+  }
+
+  @Override
+  public void close() {
+    computation.close();
+    memory.close();
+    device.workspace().release(layout.workspaceFloats());
+  }
+}

@@ -1,0 +1,99 @@
+package io.muond.server.model;
+
+import io.muond.server.engine.Region;
+import io.muond.v1.MemoryUse;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
+
+/**
+ * A model's shards, one for each device that it is on. What is told of a parameter is told by its
+ * shard; what is done is done to all.
+ */
+final class Shards {
+  private final List<Shard> shards;
+  private final Shard[] byParameter;
+
+  /**
+   * @param shards at least one; every parameter is in one of them
+   */
+  Shards(List<Shard> shards) {
+    this.shards = List.copyOf(shards);
+    int count = shards.stream().mapToInt(s -> s.layout().parameters().size()).sum();
+    byParameter = new Shard[count];
+    for (Shard shard : shards) {
+      shard.layout().parameters().forEach(p -> byParameter[p.index()] = shard);
+    }
+  }
+
+  private ShardMemory of(ParameterSpec parameter) {
+    return byParameter[parameter.index()].memory();
+  }
+
+  /** A parameter's weights in buffer 0 or 1. */
+  Region weights(ParameterSpec parameter, int buffer) {
+    return of(parameter).weights(parameter, buffer);
+  }
+
+  /** A parameter's gradient slot. */
+  Region gradient(ParameterSpec parameter, int slot) {
+    return of(parameter).gradient(parameter, slot);
+  }
+
+  /** A parameter's momentum, or null. */
+  Region momentum(ParameterSpec parameter) {
+    return of(parameter).momentum(parameter);
+  }
+
+  /** Which of the two weight buffers is committed. */
+  int committedBuffer() {
+    return shards.get(0).memory().committedBuffer();
+  }
+
+  /** The spare buffers become the committed ones. */
+  void commit() {
+    shards.forEach(shard -> shard.memory().commit());
+  }
+
+  /** Bytes of device memory. */
+  MemoryUse use() {
+    MemoryUse.Builder sum = MemoryUse.newBuilder();
+    for (Shard shard : shards) {
+      MemoryUse use = shard.memory().use();
+      sum.setWeightBytes(sum.getWeightBytes() + use.getWeightBytes())
+          .setMomentumBytes(sum.getMomentumBytes() + use.getMomentumBytes())
+          .setGradientBytes(sum.getGradientBytes() + use.getGradientBytes())
+          .setTotalBytes(sum.getTotalBytes() + use.getTotalBytes());
+    }
+    return sum.build();
+  }
+
+  /**
+   * Does {@code work} for each shard, on all devices at once. Ends when all have ended, and fails
+   * as the first one that failed.
+   */
+  <T> CompletableFuture<List<T>> onEach(Function<Shard, T> work) {
+    List<CompletableFuture<T>> results = new ArrayList<>();
+    for (Shard shard : shards) {
+      results.add(shard.device().submit(() -> work.apply(shard)));
+    }
+    return all(results);
+  }
+
+  /** The results of all, once all have ended; fails as the first of the list that failed. */
+  static <T> CompletableFuture<List<T>> all(List<CompletableFuture<T>> futures) {
+    return CompletableFuture.allOf(futures.toArray(CompletableFuture[]::new))
+        .handle((done, failure) -> futures.stream().map(CompletableFuture::join).toList());
+  }
+
+  /** Frees everything. */
+  CompletableFuture<Void> close() {
+    return onEach(
+            shard -> {
+              shard.close();
+              return shard;
+            })
+        .thenApply(closed -> null);
+  }
+}
