@@ -67,7 +67,7 @@ final class Daemon implements AutoCloseable {
       restore(models);
       bind(registry, models);
       grpc = own(grpc(config, address, models, registry));
-      http = own(http(config, address, registry));
+      http = own(http(config, address, registry, models));
       serving.set(true);
     } catch (Throwable e) {
       close();
@@ -177,11 +177,16 @@ final class Daemon implements AutoCloseable {
   }
 
   private HttpEndpoint http(
-      ServerConfig config, InetAddress address, PrometheusMeterRegistry registry)
+      ServerConfig config,
+      InetAddress address,
+      PrometheusMeterRegistry registry,
+      ModelRegistry models)
       throws StartException {
     try {
       return new HttpEndpoint(
-          new InetSocketAddress(address, config.httpPort), registry, serving::get);
+          new InetSocketAddress(address, config.httpPort),
+          registry,
+          () -> serving.get() && !models.devices().allLost().isDone());
     } catch (IOException e) {
       throw cannotBind("--http-port", config.host, config.httpPort, e);
     }

@@ -32,7 +32,9 @@ final class StatusCommand extends ServerCommand {
     Table table = new Table("device", "memory MB", "available MB");
     for (Device device : info.getDevicesList()) {
       table.row(
-          device.getName(),
+          device.getLoss().isEmpty()
+              ? device.getOrdinal() + ": " + device.getName()
+              : device.getLoss(),
           device.getMemoryBytes() / 1_000_000,
           device.getAvailableBytes() / 1_000_000);
     }
@@ -50,9 +52,13 @@ final class StatusCommand extends ServerCommand {
     JsonArray devices = new JsonArray();
     for (Device device : info.getDevicesList()) {
       JsonObject entry = new JsonObject();
+      entry.addProperty("ordinal", device.getOrdinal());
       entry.addProperty("name", device.getName());
       entry.addProperty("memory_bytes", device.getMemoryBytes());
       entry.addProperty("available_bytes", device.getAvailableBytes());
+      if (!device.getLoss().isEmpty()) {
+        entry.addProperty("loss", device.getLoss());
+      }
       devices.add(entry);
     }
     json.add("devices", devices);

@@ -1,5 +1,7 @@
 package io.muond.server.engine;
 
+import java.util.Optional;
+
 /**
  * A device that holds float32 matrices and computes with them.
  *
@@ -12,6 +14,15 @@ public interface Engine extends AutoCloseable {
   String kind();
 
   DeviceInfo device();
+
+  /**
+   * How the device was lost, if it was found to be: nothing can be had of it any more, but closing
+   * what it has is no error.
+   */
+  Optional<DeviceLostException> loss();
+
+  /** Finds out whether the device was lost, to be called where something has failed on it. */
+  void examine();
 
   /** Whether products can be computed so. */
   boolean supports(Precision precision);

@@ -18,6 +18,7 @@ public interface Memory extends AutoCloseable {
    * @param from the elements between position and limit, little-endian, whole elements; its
    *     position moves to its limit, its byte order becomes little-endian
    * @return the index, relative to {@code index}, of the first NaN or infinity, or −1
+   * @throws DeviceLostException if the device was lost
    */
   long receive(long index, ElementType type, ByteBuffer from);
 
@@ -27,6 +28,7 @@ public interface Memory extends AutoCloseable {
    * @param index of the first element to read
    * @param to receives as many elements as fit between its position and limit; its position moves
    *     to its limit, its byte order becomes little-endian
+   * @throws DeviceLostException if the device was lost
    */
   void send(long index, ElementType type, ByteBuffer to);
 

@@ -47,7 +47,7 @@ public final class ModelMetrics implements MeterBinder {
   }
 
   private static double resident(ModelRegistry models) {
-    return models.devices().stream().mapToDouble(d -> d.engine().allocatedBytes()).sum();
+    return models.devices().all().stream().mapToDouble(d -> d.engine().allocatedBytes()).sum();
   }
 
   private double sum(ToDoubleFunction<Model> value) {

@@ -125,7 +125,7 @@ public final class ServerMetrics implements StepObserver {
     }
     return switch (e.reason()) {
       case STEP_ABORTED, STEP_EXPIRED, MODEL_DELETED, SHUTTING_DOWN -> Result.ABORTED;
-      case INTERNAL_FAULT, HOST_MEMORY, STORAGE_FAILED -> Result.FAILED;
+      case INTERNAL_FAULT, HOST_MEMORY, DEVICE_LOST, STORAGE_FAILED -> Result.FAILED;
       default -> Result.REFUSED;
     };
   }

@@ -2,8 +2,10 @@ package io.muond.server.model;
 
 import static java.util.Objects.requireNonNull;
 
+import io.muond.server.engine.DeviceLostException;
 import io.muond.server.engine.Engine;
 import io.muond.server.optimizer.Optimizer;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 
@@ -40,9 +42,30 @@ public final class Device implements AutoCloseable {
     return workspace;
   }
 
-  /** Runs {@code work} on the thread that computes. */
+  /** How it was lost, if it was. */
+  public Optional<DeviceLostException> loss() {
+    return engine.loss();
+  }
+
+  /**
+   * Runs {@code work} on the thread that computes. If it fails because the device is lost, that is
+   * said.
+   */
   public <T> CompletableFuture<T> submit(Callable<T> work) {
-    return thread.submit(work);
+    return thread.submit(
+        () -> {
+          try {
+            return work.call();
+          } catch (MuondException e) {
+            throw e;
+          } catch (Exception | Error e) {
+            engine.examine();
+            if (engine.loss().isPresent()) {
+              throw Refusals.deviceLost(engine.loss().get());
+            }
+            throw e;
+          }
+        });
   }
 
   /** Waits for what was submitted, and frees what models have shared. */

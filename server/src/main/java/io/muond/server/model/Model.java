@@ -14,6 +14,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.function.ToDoubleFunction;
@@ -31,6 +32,7 @@ public final class Model {
   private final ReaderBoard readers;
   private final SerialQueue queue = new SerialQueue();
   private final StepDesk desk;
+  private final WorkersDesk workers;
   private final WeightsDesk weights;
   private final StepCommitter committer;
   private final ModelSaver saver;
@@ -50,6 +52,7 @@ public final class Model {
     this.readers = new ReaderBoard(platform.timer(), platform.settings().readerGrace(), lease);
     this.weights = new WeightsDesk(this, readers);
     this.desk = new StepDesk(spec, state, shards, platform);
+    this.workers = new WorkersDesk(this);
     this.saver = new ModelSaver(this, platform.store());
     this.committer = new StepCommitter(this);
   }
@@ -148,34 +151,7 @@ public final class Model {
 
   /** Replaces the workers and begins a new epoch; drops the open step. */
   public CompletableFuture<SetWorkersResponse> setWorkers(List<String> ids) {
-    List<String> workers = ModelReader.workers(ids);
-    if (workers.size() > spec.maxWorkers()) {
-      throw Refusals.invalidField(
-          "workers", workers.size() + " ids", "at most max_workers, " + spec.maxWorkers());
-    }
-    return during(() -> withoutStep("the workers were changed", () -> replaceWorkers(workers)));
-  }
-
-  private CompletableFuture<SetWorkersResponse> replaceWorkers(List<String> ids) {
-    WorkerSet workers;
-    synchronized (state) {
-      workers = new WorkerSet(ids, state.workers().epoch() + 1);
-    }
-    return saver
-        .saveWorkers(workers)
-        .thenApply(
-            saved -> {
-              synchronized (state) {
-                state.setWorkers(workers);
-                if (saved) {
-                  state.ledger().saved();
-                }
-                return SetWorkersResponse.newBuilder()
-                    .setWorkerEpoch(workers.epoch())
-                    .setNextStep(state.ledger().nextStep())
-                    .build();
-              }
-            });
+    return workers.replace(ids);
   }
 
   /** Drops the open step and runs an operation alone; no step opens until it ends. */
@@ -291,8 +267,17 @@ public final class Model {
 
   /** Runs a call during which the lease does not end; one that is accepted is a heartbeat. */
   <T> CompletableFuture<T> during(Supplier<CompletableFuture<T>> call) {
+    return during(state::requireLive, call);
+  }
+
+  /** As {@link #during}, for a call that a lost model takes too: one that ends it. */
+  <T> CompletableFuture<T> duringEnd(Supplier<CompletableFuture<T>> call) {
+    return during(state::requireOpen, call);
+  }
+
+  private <T> CompletableFuture<T> during(Runnable require, Supplier<CompletableFuture<T>> call) {
     synchronized (state) {
-      state.requireLive();
+      require.run();
       state.lease().hold();
     }
     CompletableFuture<T> answer;
@@ -318,6 +303,13 @@ public final class Model {
       state.lease().renew();
     }
     return spec.leaseTtl().map(Instant.now()::plus);
+  }
+
+  /** Its lease begins now. */
+  void beginLease() {
+    synchronized (state) {
+      state.lease().renew();
+    }
   }
 
   /** Whether nobody works with it, nor has for as long as its lease. Called with the lock. */
@@ -351,18 +343,37 @@ public final class Model {
     }
   }
 
+  /** Whether what its memory held is gone. */
+  boolean isLost() {
+    synchronized (state) {
+      return state.isLost();
+    }
+  }
+
+  /** Refuses everything but its end from now on, if a device of its was lost. */
+  void refuseIfLost() {
+    Optional<MuondException> loss = shards.loss().map(Refusals::deviceLost);
+    if (loss.isPresent() && !isLost()) {
+      refuse(loss.get(), state::lose);
+    }
+  }
+
   /** Refuses all work from now on. To be called exclusively; nothing is run so any more. */
   void refuse(MuondException reason) {
+    freeing = reason;
+    refuse(reason, state::close);
+  }
+
+  private void refuse(MuondException reason, Consumer<MuondException> note) {
     WeightsUpload current;
     synchronized (state) {
-      state.close(reason);
+      note.accept(reason);
       desk.drop(reason);
       current = upload;
     }
     if (current != null) {
       current.cancel(reason);
     }
-    freeing = reason;
     readers.endAll(reason);
   }
 

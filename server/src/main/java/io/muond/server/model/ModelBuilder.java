@@ -20,7 +20,7 @@ final class ModelBuilder {
    * MuondException} if it does not fit, or the engine cannot run it; nothing is kept then.
    */
   CompletableFuture<Model> build(ModelSpec spec, Model.Origin origin) {
-    List<Device> devices = platform.devices();
+    List<Device> devices = platform.devices().usable();
     requirePrecisions(spec, devices.get(0).engine());
     List<List<ParameterSpec>> placed =
         Placement.of(spec, devices.get(0).optimizer()::cost, devices.size());

@@ -60,8 +60,8 @@ record ModelEnd(
     if (failure != null) {
       synchronized (model.state()) {
         model.state().reopen();
+        model.state().lease().renew();
       }
-      model.renewLease();
     }
   }
 

@@ -71,7 +71,7 @@ public final class ModelRegistry implements AutoCloseable {
     this.restorer = new ModelRestorer(store);
     this.platform =
         new Platform(
-            engines.stream().map(e -> new Device(e, optimizers.apply(e))).toList(),
+            new Devices(engines.stream().map(e -> new Device(e, optimizers.apply(e)))),
             timer,
             store,
             observer,
@@ -110,7 +110,7 @@ public final class ModelRegistry implements AutoCloseable {
 
   /** Its lease begins now: making it may have taken longer. */
   private Model publish(Model model) {
-    model.renewLease();
+    model.beginLease();
     models.put(model.name(), model);
     return model;
   }
@@ -174,7 +174,7 @@ public final class ModelRegistry implements AutoCloseable {
   public CompletableFuture<Long> delete(String name, boolean keepCheckpoints) {
     Model model = get(name);
     ModelEnd end = end(name, "was deleted", keepCheckpoints);
-    return model.during(() -> end.close(model)).whenComplete((freed, failure) -> forget(model));
+    return model.duringEnd(() -> end.close(model)).whenComplete((freed, failure) -> forget(model));
   }
 
   private ModelEnd end(String model, String how, boolean keepCheckpoints) {
@@ -223,7 +223,7 @@ public final class ModelRegistry implements AutoCloseable {
     ModelReader.requireName("model", name);
     Model present = models.get(name);
     Supplier<CompletableFuture<Model>> find = () -> findAndRestore(name, checkpoint);
-    return present == null ? find.get() : present.during(find);
+    return present == null ? find.get() : present.duringEnd(find);
   }
 
   private CompletableFuture<Model> findAndRestore(String name, String checkpoint) {
@@ -233,9 +233,23 @@ public final class ModelRegistry implements AutoCloseable {
             saved -> {
               Model model = models.get(name);
               String incarnation = Incarnations.next();
-              return model == null
-                  ? recreate(saved, incarnation)
+              if (model == null) {
+                return recreate(saved, incarnation);
+              }
+              return model.isLost()
+                  ? replace(model, saved, incarnation)
                   : restorer.restore(model, saved, incarnation).thenApply(ignored -> model);
+            });
+  }
+
+  /** Makes a model again whose device was lost. */
+  private CompletableFuture<Model> replace(Model lost, ModelStore.Saved saved, String incarnation) {
+    return ModelEnd.leaving(Refusals.modelDeleted(lost.name(), "is made again from a checkpoint"))
+        .close(lost)
+        .thenCompose(
+            freed -> {
+              forget(lost);
+              return recreate(saved, incarnation);
             });
   }
 
@@ -292,15 +306,17 @@ public final class ModelRegistry implements AutoCloseable {
       }
     }
     // Nobody could renew them meanwhile.
-    models.values().forEach(Model::renewLease);
+    models.values().forEach(Model::beginLease);
     restoring = false;
     damaged.forEach((model, e) -> logger.error("model \"{}\" cannot be restored", model, e));
   }
 
   private void lookAfter() {
     long now = System.nanoTime();
+    platform.devices().watch();
     for (Model model : models.values()) {
       try {
+        model.refuseIfLost();
         model.expire(now);
         if (!restoring) {
           endIfExpired(model, now);
@@ -333,8 +349,8 @@ public final class ModelRegistry implements AutoCloseable {
     }
   }
 
-  /** The devices, at least one. */
-  public List<Device> devices() {
+  /** The devices. */
+  public Devices devices() {
     return platform.devices();
   }
 
@@ -373,7 +389,7 @@ public final class ModelRegistry implements AutoCloseable {
               .exceptionally(failure -> noteUnlessDeleted(model, failure)));
     }
     CompletableFuture.allOf(freed.toArray(CompletableFuture[]::new)).join();
-    platform.devices().forEach(Device::close);
+    platform.devices().close();
     storage.shutdown();
   }
 

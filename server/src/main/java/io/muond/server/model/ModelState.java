@@ -23,6 +23,7 @@ final class ModelState {
   private final Queue<Waiter<?>> waiting = new ArrayDeque<>();
   private boolean busy;
   private MuondException closed;
+  private MuondException lost;
 
   ModelState(StepLedger ledger, Lease lease, WorkerSet workers, boolean ready) {
     this.ledger = ledger;
@@ -105,9 +106,27 @@ final class ModelState {
     return closed != null;
   }
 
-  void requireLive() {
+  /** What its memory held is gone: from now on it can only be closed. */
+  void lose(MuondException reason) {
+    lost = reason;
+  }
+
+  boolean isLost() {
+    return lost != null;
+  }
+
+  /** Refuses if it is being closed. */
+  void requireOpen() {
     if (closed != null) {
       throw closed;
+    }
+  }
+
+  /** Refuses if it is being closed, or lost. */
+  void requireLive() {
+    requireOpen();
+    if (lost != null) {
+      throw lost;
     }
   }
 

@@ -3,20 +3,18 @@ package io.muond.server.model;
 import static java.util.Objects.requireNonNull;
 
 import java.time.Duration;
-import java.util.List;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.function.BooleanSupplier;
 
 /**
  * What all models of a server share.
  *
- * @param devices at least one, all of the same kind
  * @param timer runs short tasks later
  * @param store writes and reads checkpoints
  * @param draining whether no new work may begin
  */
 record Platform(
-    List<Device> devices,
+    Devices devices,
     ScheduledExecutorService timer,
     ModelStore store,
     StepObserver observer,
@@ -24,7 +22,7 @@ record Platform(
     Settings settings) {
 
   Platform {
-    devices = List.copyOf(devices);
+    requireNonNull(devices, "devices is null");
     requireNonNull(timer, "timer is null");
   }
 

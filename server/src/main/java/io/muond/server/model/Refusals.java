@@ -1,5 +1,6 @@
 package io.muond.server.model;
 
+import io.muond.server.engine.DeviceLostException;
 import io.muond.v1.ErrorReason;
 import java.time.Duration;
 import java.util.Collection;
@@ -245,6 +246,16 @@ public final class Refusals {
         Map.of(
             "needed_bytes", Long.toString(needed),
             "available_bytes", Long.toString(available)));
+  }
+
+  /** A device of the model's was lost. */
+  public static MuondException deviceLost(DeviceLostException loss) {
+    return new MuondException(
+        ErrorReason.DEVICE_LOST,
+        loss.getMessage()
+            + " (expected: RestoreCheckpoint, which makes the model again on the devices that are"
+            + " left, or DeleteModel; the server gets the device back when it is started again)",
+        Map.of("device", Integer.toString(loss.ordinal())));
   }
 
   static MuondException checkpointNotFound(String model, String checkpoint) {

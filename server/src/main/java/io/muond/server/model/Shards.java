@@ -1,9 +1,11 @@
 package io.muond.server.model;
 
+import io.muond.server.engine.DeviceLostException;
 import io.muond.server.engine.Region;
 import io.muond.v1.MemoryUse;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
 
@@ -85,6 +87,11 @@ final class Shards {
   static <T> CompletableFuture<List<T>> all(List<CompletableFuture<T>> futures) {
     return CompletableFuture.allOf(futures.toArray(CompletableFuture[]::new))
         .handle((done, failure) -> futures.stream().map(CompletableFuture::join).toList());
+  }
+
+  /** How one of its devices was lost, if any was. */
+  Optional<DeviceLostException> loss() {
+    return shards.stream().flatMap(shard -> shard.device().loss().stream()).findFirst();
   }
 
   /** Frees everything. */

@@ -1,5 +1,6 @@
 package io.muond.server.model;
 
+import io.muond.server.engine.DeviceLostException;
 import io.muond.server.model.StepComputation.Outcome;
 import io.muond.server.model.StepLedger.Point;
 import io.muond.server.model.StepObserver.StepTimes;
@@ -147,12 +148,8 @@ final class StepCommitter {
     synchronized (state) {
       step.settle();
       if (state.open() == step) {
-        MuondException why =
-            reason instanceof MuondException m
-                ? m
-                : Refusals.stepAborted(model.spec().name(), step.number(), "the server failed");
         state.setOpen(null);
-        step.close(why);
+        step.close(refusal(step, reason));
         observer.dropped(reason);
       }
       answers = step.waiting().stream().map(w -> answer(w, report, reason)).toList();
@@ -161,6 +158,15 @@ final class StepCommitter {
     answers.forEach(Answer::give);
     waiting.run();
     return null;
+  }
+
+  private MuondException refusal(OpenStep step, Throwable reason) {
+    if (reason instanceof MuondException refusal) {
+      return refusal;
+    }
+    return reason instanceof DeviceLostException loss
+        ? Refusals.deviceLost(loss)
+        : Refusals.stepAborted(model.spec().name(), step.number(), "the server failed");
   }
 
   private Answer answer(OpenStep.Waiting waiting, StepReport report, Throwable failure) {

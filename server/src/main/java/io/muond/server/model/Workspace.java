@@ -64,6 +64,10 @@ final class Workspace implements AutoCloseable {
   }
 
   private void resize() {
+    if (engine.loss().isPresent()) {
+      close();
+      return;
+    }
     long floats = demands.isEmpty() ? 0 : Math.max(1, demands.lastKey());
     if (floats != floats()) {
       // Freed first: it holds nothing between calls, and both may not fit.

@@ -6,6 +6,7 @@ import com.google.rpc.ErrorInfo;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
+import io.muond.server.engine.DeviceLostException;
 import io.muond.server.model.MuondException;
 import io.muond.server.model.Refusals;
 import io.muond.v1.ErrorReason;
@@ -44,6 +45,9 @@ final class Errors {
     }
     if (cause instanceof MuondException e) {
       return status(e.reason(), e.getMessage(), e.metadata());
+    }
+    if (cause instanceof DeviceLostException e) {
+      return status(Refusals.deviceLost(e));
     }
     if (cause instanceof StatusRuntimeException
         && cause.getCause() instanceof InvalidProtocolBufferException malformed) {
@@ -122,7 +126,12 @@ final class Errors {
           WORKERS_CHANGED,
           WEIGHTS_SUPERSEDED ->
           Status.Code.ABORTED;
-      case WEIGHTS_MISSING, STEP_GAP, STEP_NOT_OPEN, STEP_NOT_AVAILABLE, NO_DATA_DIRECTORY ->
+      case WEIGHTS_MISSING,
+          STEP_GAP,
+          STEP_NOT_OPEN,
+          STEP_NOT_AVAILABLE,
+          DEVICE_LOST,
+          NO_DATA_DIRECTORY ->
           Status.Code.FAILED_PRECONDITION;
       case OUT_OF_MEMORY, HOST_MEMORY -> Status.Code.RESOURCE_EXHAUSTED;
       case CHECKPOINT_CORRUPT -> Status.Code.DATA_LOSS;

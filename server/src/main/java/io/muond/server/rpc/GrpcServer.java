@@ -79,11 +79,15 @@ public final class GrpcServer implements AutoCloseable {
             .addService(ProtoReflectionServiceV1.newInstance());
     services.forEach(s -> builder.addService(RawMessages.of(s)));
     this.server = start(builder);
-    health.setStatus(HealthStatusManager.SERVICE_NAME_ALL_SERVICES, ServingStatus.SERVING);
+    setStatus(services, ServingStatus.SERVING);
+    var unused =
+        models.devices().allLost().thenRun(() -> setStatus(services, ServingStatus.NOT_SERVING));
+  }
+
+  private void setStatus(List<BindableService> services, ServingStatus status) {
+    health.setStatus(HealthStatusManager.SERVICE_NAME_ALL_SERVICES, status);
     services.forEach(
-        s ->
-            health.setStatus(
-                s.bindService().getServiceDescriptor().getName(), ServingStatus.SERVING));
+        s -> health.setStatus(s.bindService().getServiceDescriptor().getName(), status));
   }
 
   private Server start(NettyServerBuilder builder) throws IOException {

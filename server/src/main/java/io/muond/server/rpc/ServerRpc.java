@@ -2,6 +2,7 @@ package io.muond.server.rpc;
 
 import io.grpc.stub.StreamObserver;
 import io.muond.server.engine.DeviceInfo;
+import io.muond.server.engine.Engine;
 import io.muond.server.model.ModelRegistry;
 import io.muond.server.model.Refusals;
 import io.muond.v1.Device;
@@ -36,20 +37,24 @@ final class ServerRpc extends ServerServiceGrpc.ServerServiceImplBase {
     GetServerInfoResponse.Builder info =
         GetServerInfoResponse.newBuilder()
             .setVersion(version())
-            .setEngine(models.devices().get(0).engine().kind())
+            .setEngine(models.devices().all().get(0).engine().kind())
             .setMaxMessageBytes(GrpcServer.MAX_MESSAGE_BYTES)
             .setStepTimeout(Durations.proto(models.stepTimeout()))
             .setHasDataDirectory(hasDataDirectory);
-    models.devices().forEach(device -> info.addDevices(describe(device.engine().device())));
+    models.devices().all().forEach(device -> info.addDevices(describe(device.engine())));
     return info.build();
   }
 
-  private static Device describe(DeviceInfo device) {
-    return Device.newBuilder()
-        .setName(device.name())
-        .setMemoryBytes(device.memoryBytes())
-        .setAvailableBytes(device.availableBytes())
-        .build();
+  private static Device describe(Engine engine) {
+    DeviceInfo device = engine.device();
+    Device.Builder description =
+        Device.newBuilder()
+            .setName(device.name())
+            .setMemoryBytes(device.memoryBytes())
+            .setAvailableBytes(device.availableBytes())
+            .setOrdinal(device.ordinal());
+    engine.loss().ifPresent(loss -> description.setLoss(loss.getMessage()));
+    return description.build();
   }
 
   private static String version() {
@@ -66,7 +71,7 @@ final class ServerRpc extends ServerServiceGrpc.ServerServiceImplBase {
           if (size < MIN_GEMM || size > MAX_GEMM) {
             throw Refusals.invalidField("size", Integer.toUnsignedString(size), "16 to 8192");
           }
-          var device = models.devices().get(0);
+          var device = models.devices().usable().get(0);
           return device
               .submit(() -> device.engine().gemmRate(size))
               .thenApply(

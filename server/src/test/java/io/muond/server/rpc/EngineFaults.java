@@ -1,6 +1,7 @@
 package io.muond.server.rpc;
 
 import io.muond.server.engine.Compute;
+import io.muond.server.engine.DeviceLostException;
 import io.muond.server.engine.Engine;
 import io.muond.server.engine.Memory;
 import io.muond.server.engine.Scalars;
@@ -10,12 +11,19 @@ import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /** An engine of which a test can make any method fail, or any method of its memory. */
 final class EngineFaults {
+  /** What a lost engine, its memory and what else it has made still do. */
+  private static final Set<String> HARMLESS =
+      Set.of("kind", "device", "examine", "supports", "allocatedBytes", "floats", "close");
+
   private final Map<String, Throwable> planned = new ConcurrentHashMap<>();
   private final Engine engine;
+  private volatile DeviceLostException lost;
 
   EngineFaults(Engine delegate) {
     this.engine = proxy(Engine.class, delegate);
@@ -28,6 +36,11 @@ final class EngineFaults {
   /** The next call of {@code method} throws {@code failure}, which is unchecked. */
   void plan(String method, Throwable failure) {
     planned.put(method, failure);
+  }
+
+  /** From now on everything fails but giving back. */
+  void lose() {
+    lost = new DeviceLostException(engine.device().ordinal(), "planned", "it was lost");
   }
 
   /** What is behind memory of such an engine: it never fails. */
@@ -71,6 +84,12 @@ final class EngineFaults {
     public Object invoke(Object proxy, Method method, Object[] arguments) throws Throwable {
       if (method.getName().equals("equals")) {
         return proxy == arguments[0];
+      }
+      if (method.getName().equals("loss")) {
+        return Optional.ofNullable(lost);
+      }
+      if (lost != null && !HARMLESS.contains(method.getName())) {
+        throw delegate instanceof Memory ? lost : new IllegalStateException("of the driver's");
       }
       Throwable failure = planned.remove(method.getName());
       if (failure != null) {

@@ -5,6 +5,7 @@ import static org.bytedeco.openblas.global.openblas_nolapack.OPENBLAS_VERSION;
 
 import io.muond.server.engine.Compute;
 import io.muond.server.engine.DeviceInfo;
+import io.muond.server.engine.DeviceLostException;
 import io.muond.server.engine.Engine;
 import io.muond.server.engine.Matrices;
 import io.muond.server.engine.Memory;
@@ -15,6 +16,7 @@ import io.muond.server.engine.Region;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -55,6 +57,14 @@ public final class CpuEngine implements Engine {
     String name = "CPU, " + workers.threads() + " threads," + OPENBLAS_VERSION.stripTrailing();
     return new DeviceInfo(0, name, memoryBytes, memoryBytes - allocatedBytes());
   }
+
+  @Override
+  public Optional<DeviceLostException> loss() {
+    return Optional.empty();
+  }
+
+  @Override
+  public void examine() {}
 
   @Override
   public boolean supports(Precision precision) {

@@ -3,9 +3,11 @@ package io.muond.server.engine.cuda;
 import static io.muond.server.engine.cuda.Cuda.check;
 
 import io.muond.kernels.Kernels;
+import io.muond.server.engine.DeviceLostException;
 import io.muond.server.engine.OutOfDeviceMemoryException;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.function.Supplier;
 import jcuda.CudaException;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUctx_flags;
@@ -35,8 +37,14 @@ final class CudaDevice implements AutoCloseable {
 
   private final Kernels kernels;
 
+  private final String name;
+  private final long memoryBytes;
+
   /** The thread that computes, once it has. */
   private volatile Thread computing;
+
+  /** Set once the device is found to be lost. */
+  private volatile DeviceLostException loss;
 
   /**
    * @throws CudaException if the device does not come up; nothing of it is left then
@@ -53,6 +61,8 @@ final class CudaDevice implements AutoCloseable {
       bind();
       create(stream);
       create(zeroing);
+      name = readName();
+      memoryBytes = memoryInfo()[1];
       kernels = new Kernels(attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT));
       undo.push(kernels::close);
     } catch (RuntimeException e) {
@@ -108,6 +118,10 @@ final class CudaDevice implements AutoCloseable {
   }
 
   String name() {
+    return name;
+  }
+
+  private String readName() {
     byte[] name = new byte[256];
     check(JCudaDriver.cuDeviceGetName(name, name.length, device), "cuDeviceGetName");
     int length = 0;
@@ -117,13 +131,72 @@ final class CudaDevice implements AutoCloseable {
     return new String(name, 0, length, java.nio.charset.StandardCharsets.UTF_8);
   }
 
+  /** Bytes of memory in all. */
+  long memoryBytes() {
+    return memoryBytes;
+  }
+
+  /** Bytes of memory that are free by the driver's count; 0 once the device is lost. */
+  long availableBytes() {
+    return loss == null ? memoryInfo()[0] : 0;
+  }
+
   /** Bytes of memory: free, and in all. */
-  long[] memoryInfo() {
+  private long[] memoryInfo() {
     bind();
     long[] free = new long[1];
     long[] total = new long[1];
     check(JCudaDriver.cuMemGetInfo(free, total), "cuMemGetInfo");
     return new long[] {free[0], total[0]};
+  }
+
+  /** How the device was lost, or null. */
+  DeviceLostException loss() {
+    return loss;
+  }
+
+  /**
+   * Finds out whether the device is lost, after a call has failed: its context then answers every
+   * call with the same error, even the question how much memory is free.
+   */
+  void examine() {
+    if (loss != null) {
+      return;
+    }
+    try {
+      memoryInfo();
+    } catch (CudaException e) {
+      loss = new DeviceLostException(ordinal, name, e.getMessage());
+    }
+  }
+
+  /**
+   * Runs what uses the device.
+   *
+   * @throws DeviceLostException if it fails because the device is lost
+   */
+  <T> T using(Supplier<T> work) {
+    try {
+      return work.get();
+    } catch (CudaException e) {
+      examine();
+      throw loss == null ? e : loss;
+    }
+  }
+
+  /** Gives something back. A lost device refuses that, and has nothing left to be given back. */
+  void giveBack(Runnable call) {
+    if (loss != null) {
+      return;
+    }
+    try {
+      call.run();
+    } catch (CudaException e) {
+      examine();
+      if (loss == null) {
+        throw e;
+      }
+    }
   }
 
   /**
@@ -175,10 +248,10 @@ final class CudaDevice implements AutoCloseable {
   @Override
   public void close() {
     RuntimeException failure = null;
-    bind();
+    giveBack(this::bind);
     while (!undo.isEmpty()) {
       try {
-        undo.pop().run();
+        giveBack(undo.pop());
       } catch (RuntimeException e) {
         if (failure == null) {
           failure = e;

@@ -4,6 +4,7 @@ import static java.util.Objects.requireNonNull;
 
 import io.muond.server.engine.Compute;
 import io.muond.server.engine.DeviceInfo;
+import io.muond.server.engine.DeviceLostException;
 import io.muond.server.engine.Engine;
 import io.muond.server.engine.Matrices;
 import io.muond.server.engine.Memory;
@@ -15,6 +16,7 @@ import io.muond.server.engine.Stopwatch;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import jcuda.CudaException;
@@ -68,8 +70,18 @@ public final class CudaEngine implements Engine {
 
   @Override
   public DeviceInfo device() {
-    long[] memory = device.memoryInfo();
-    return new DeviceInfo(device.ordinal(), device.name(), memory[1], memory[0]);
+    long available = device.availableBytes();
+    return new DeviceInfo(device.ordinal(), device.name(), device.memoryBytes(), available);
+  }
+
+  @Override
+  public Optional<DeviceLostException> loss() {
+    return Optional.ofNullable(device.loss());
+  }
+
+  @Override
+  public void examine() {
+    device.examine();
   }
 
   @Override
@@ -153,8 +165,8 @@ public final class CudaEngine implements Engine {
     for (CudaMemory memory : allocated) {
       owners.add(memory.owner() + " (" + memory.floats() * Float.BYTES + " bytes)");
     }
-    transfer.close();
-    compute.close();
+    device.giveBack(transfer::close);
+    device.giveBack(compute::close);
     device.close();
     if (!owners.isEmpty()) {
       throw new IllegalStateException("memory is still allocated by " + owners);

@@ -75,14 +75,21 @@ final class CudaMemory implements Memory {
 
   @Override
   public long receive(long index, ElementType type, ByteBuffer from) {
-    device.settle();
-    return transfer.receive(this, index, type, from);
+    return device.using(
+        () -> {
+          device.settle();
+          return transfer.receive(this, index, type, from);
+        });
   }
 
   @Override
   public void send(long index, ElementType type, ByteBuffer to) {
-    device.settle();
-    transfer.send(this, index, type, to);
+    device.using(
+        () -> {
+          device.settle();
+          transfer.send(this, index, type, to);
+          return to;
+        });
   }
 
   @Override
@@ -93,8 +100,11 @@ final class CudaMemory implements Memory {
         return;
       }
       closed = true;
-      device.synchronize();
-      device.free(address);
+      device.giveBack(
+          () -> {
+            device.synchronize();
+            device.free(address);
+          });
     } finally {
       transfers.writeLock().unlock();
     }

@@ -140,10 +140,13 @@ final class CudaRecorder implements Recorder {
 
   @Override
   public void close() {
-    device.synchronize();
-    sequences.values().forEach(Sequence::destroy);
+    device.giveBack(
+        () -> {
+          device.synchronize();
+          sequences.values().forEach(Sequence::destroy);
+          watches.forEach(CudaStopwatch::close);
+        });
     sequences.clear();
-    watches.forEach(CudaStopwatch::close);
     watches.clear();
   }
 }
