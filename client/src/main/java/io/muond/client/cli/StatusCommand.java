@@ -56,6 +56,7 @@ final class StatusCommand extends ServerCommand {
       entry.addProperty("name", device.getName());
       entry.addProperty("memory_bytes", device.getMemoryBytes());
       entry.addProperty("available_bytes", device.getAvailableBytes());
+      entry.addProperty("engine_bytes", device.getEngineBytes());
       if (!device.getLoss().isEmpty()) {
         entry.addProperty("loss", device.getLoss());
       }

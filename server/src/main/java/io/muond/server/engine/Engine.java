@@ -35,7 +35,10 @@ public interface Engine extends AutoCloseable {
    */
   Memory allocate(String owner, long floats);
 
-  /** Bytes allocated and not closed yet. */
+  /** Bytes of the device's memory that an allocation takes: it may be given out in larger units. */
+  long allocationBytes(long floats);
+
+  /** Bytes of the elements that are allocated and not closed yet. */
   long allocatedBytes();
 
   /** The operations. */

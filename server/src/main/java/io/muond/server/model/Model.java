@@ -389,7 +389,7 @@ public final class Model {
         .thenCompose(
             freed ->
                 failure == null
-                    ? CompletableFuture.completedFuture(shards.use().getTotalBytes())
+                    ? CompletableFuture.completedFuture(shards.use().getReservedBytes())
                     : CompletableFuture.failedFuture(failure));
   }
 }

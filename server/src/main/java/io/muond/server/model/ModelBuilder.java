@@ -46,9 +46,7 @@ final class ModelBuilder {
             .filter(f -> !f.isCompletedExceptionally())
             .map(CompletableFuture::join)
             .toList();
-    CompletableFuture<Void> closed =
-        shards.isEmpty() ? CompletableFuture.completedFuture(null) : new Shards(shards).close();
-    return closed.thenCompose(done -> CompletableFuture.failedFuture(failure));
+    return Shards.close(shards).thenCompose(done -> CompletableFuture.failedFuture(failure));
   }
 
   private static Shard make(

@@ -233,17 +233,20 @@ public final class Refusals {
         Map.of("model", model, "step", Long.toString(current)));
   }
 
-  static MuondException outOfMemory(String model, long needed, long available) {
+  static MuondException outOfMemory(String model, int device, long needed, long available) {
     return new MuondException(
         ErrorReason.OUT_OF_MEMORY,
         "model \""
             + model
             + "\" needs "
             + needed
-            + " bytes of device memory (expected: at most "
+            + " bytes of memory on device "
+            + device
+            + " (expected: at most "
             + available
-            + ", which are available)",
+            + ", which are available there)",
         Map.of(
+            "device", Integer.toString(device),
             "needed_bytes", Long.toString(needed),
             "available_bytes", Long.toString(available)));
   }

@@ -1,6 +1,9 @@
 package io.muond.server.model;
 
+import io.muond.server.engine.DeviceInfo;
+import io.muond.server.engine.Engine;
 import io.muond.server.engine.OutOfDeviceMemoryException;
+import io.muond.v1.MemoryUse;
 import java.util.List;
 
 /**
@@ -39,12 +42,16 @@ final class Shard implements AutoCloseable {
         throw e;
       }
     } catch (OutOfDeviceMemoryException e) {
-      throw Refusals.outOfMemory(spec.name(), e.neededBytes(), e.availableBytes());
+      throw outOfMemory(device, spec, e.neededBytes());
     } catch (ArithmeticException e) {
       // Its size is not even a 64-bit number.
-      long available = device.workspace().availableBytes();
-      throw Refusals.outOfMemory(spec.name(), Long.MAX_VALUE, available);
+      throw outOfMemory(device, spec, Long.MAX_VALUE);
     }
+  }
+
+  private static MuondException outOfMemory(Device device, ModelSpec spec, long needed) {
+    DeviceInfo info = device.engine().device();
+    return Refusals.outOfMemory(spec.name(), info.ordinal(), needed, info.availableBytes());
   }
 
   Device device() {
@@ -57,6 +64,15 @@ final class Shard implements AutoCloseable {
 
   ShardMemory memory() {
     return memory;
+  }
+
+  /** Bytes of the device's memory. */
+  MemoryUse use() {
+    Engine engine = device.engine();
+    return memory.use().toBuilder()
+        .setReservedBytes(engine.allocationBytes(memory.floats()))
+        .setWorkspaceBytes(engine.allocationBytes(layout.workspaceFloats()))
+        .build();
   }
 
   StepComputation computation() {

@@ -63,7 +63,7 @@ final class ShardMemory implements AutoCloseable {
     return Math.addExact(Math.multiplyExact(2L + slots, layout.floats()), layout.momentumFloats());
   }
 
-  /** What it holds, in bytes. */
+  /** What its elements take, in bytes. */
   MemoryUse use() {
     long weights = 2L * Float.BYTES * layout.floats();
     long momentum = (long) Float.BYTES * layout.momentumFloats();
@@ -74,6 +74,11 @@ final class ShardMemory implements AutoCloseable {
         .setGradientBytes(gradients)
         .setTotalBytes(weights + momentum + gradients)
         .build();
+  }
+
+  /** All its elements. */
+  long floats() {
+    return memory.floats();
   }
 
   /** Which of the two weight buffers is committed. */

@@ -62,11 +62,13 @@ final class Shards {
   MemoryUse use() {
     MemoryUse.Builder sum = MemoryUse.newBuilder();
     for (Shard shard : shards) {
-      MemoryUse use = shard.memory().use();
+      MemoryUse use = shard.use();
       sum.setWeightBytes(sum.getWeightBytes() + use.getWeightBytes())
           .setMomentumBytes(sum.getMomentumBytes() + use.getMomentumBytes())
           .setGradientBytes(sum.getGradientBytes() + use.getGradientBytes())
-          .setTotalBytes(sum.getTotalBytes() + use.getTotalBytes());
+          .setTotalBytes(sum.getTotalBytes() + use.getTotalBytes())
+          .setReservedBytes(sum.getReservedBytes() + use.getReservedBytes())
+          .setWorkspaceBytes(sum.getWorkspaceBytes() + use.getWorkspaceBytes());
     }
     return sum.build();
   }
@@ -96,11 +98,22 @@ final class Shards {
 
   /** Frees everything. */
   CompletableFuture<Void> close() {
-    return onEach(
-            shard -> {
-              shard.close();
-              return shard;
-            })
-        .thenApply(closed -> null);
+    return close(shards);
+  }
+
+  /** Frees shards that need not be all of a model's. */
+  static CompletableFuture<Void> close(List<Shard> shards) {
+    List<CompletableFuture<Shard>> closed = new ArrayList<>();
+    for (Shard shard : shards) {
+      closed.add(
+          shard
+              .device()
+              .submit(
+                  () -> {
+                    shard.close();
+                    return shard;
+                  }));
+    }
+    return all(closed).thenApply(all -> null);
   }
 }

@@ -1,5 +1,6 @@
 package io.muond.server.model;
 
+import io.muond.server.engine.DeviceInfo;
 import io.muond.server.engine.Engine;
 import io.muond.server.engine.Memory;
 import io.muond.server.engine.OutOfDeviceMemoryException;
@@ -29,6 +30,10 @@ final class Workspace implements AutoCloseable {
     return new Region(memory, 0, memory.floats());
   }
 
+  private long heldBytes() {
+    return memory == null ? 0 : engine.allocationBytes(memory.floats());
+  }
+
   private long floats() {
     return memory == null ? 0 : memory.floats();
   }
@@ -42,18 +47,18 @@ final class Workspace implements AutoCloseable {
    * @throws MuondException OUT_OF_MEMORY if it does not fit; nothing has changed
    */
   void admit(String model, long modelFloats, long workspaceFloats) {
-    long growth = Math.max(0, workspaceFloats - floats());
-    long needed = bytes(Math.addExact(modelFloats, growth));
-    long available = availableBytes();
-    if (needed > available) {
-      throw Refusals.outOfMemory(model, needed, available);
+    long growth = Math.max(0, engine.allocationBytes(workspaceFloats) - heldBytes());
+    long needed = Math.addExact(engine.allocationBytes(modelFloats), growth);
+    DeviceInfo device = engine.device();
+    if (needed > device.availableBytes()) {
+      throw Refusals.outOfMemory(model, device.ordinal(), needed, device.availableBytes());
     }
     demands.merge(workspaceFloats, 1, Integer::sum);
     try {
       resize();
     } catch (OutOfDeviceMemoryException e) {
       release(workspaceFloats);
-      throw Refusals.outOfMemory(model, needed, e.availableBytes());
+      throw Refusals.outOfMemory(model, device.ordinal(), needed, e.availableBytes());
     }
   }
 
@@ -74,15 +79,6 @@ final class Workspace implements AutoCloseable {
       close();
       memory = floats == 0 ? null : engine.allocate("workspace", floats);
     }
-  }
-
-  /** What the engine has left. */
-  long availableBytes() {
-    return engine.device().availableBytes();
-  }
-
-  private static long bytes(long floats) {
-    return Math.multiplyExact(floats, (long) Float.BYTES);
   }
 
   @Override

@@ -52,6 +52,7 @@ final class ServerRpc extends ServerServiceGrpc.ServerServiceImplBase {
             .setName(device.name())
             .setMemoryBytes(device.memoryBytes())
             .setAvailableBytes(device.availableBytes())
+            .setEngineBytes(device.engineBytes())
             .setOrdinal(device.ordinal());
     engine.loss().ifPresent(loss -> description.setLoss(loss.getMessage()));
     return description.build();

@@ -5,6 +5,8 @@ import io.muond.server.engine.cuda.CudaEngine;
 import io.muond.server.engine.cuda.CudaUnavailableException;
 import java.util.ArrayList;
 import java.util.List;
+import jcuda.driver.CUdeviceptr;
+import jcuda.driver.JCudaDriver;
 import org.opentest4j.TestAbortedException;
 
 /**
@@ -42,6 +44,31 @@ public final class TestEngines {
     return CUDA
         ? List.of(cuda(0), cuda(1))
         : List.of(new CpuEngine(1, SMALL), new CpuEngine(1, SMALL));
+  }
+
+  /**
+   * Runs {@code action} while so many bytes of an engine's memory are taken: they are never
+   * written, so that on an emulated device they cost nothing.
+   */
+  public static void whileTaken(Engine engine, long bytes, Runnable action) {
+    if (!CUDA) {
+      Memory taken = engine.allocate("test", bytes / Float.BYTES);
+      try {
+        action.run();
+      } finally {
+        taken.close();
+      }
+      return;
+    }
+    CUdeviceptr taken = new CUdeviceptr();
+    engine.compute();
+    JCudaDriver.cuMemAlloc(taken, bytes);
+    try {
+      action.run();
+    } finally {
+      engine.compute();
+      JCudaDriver.cuMemFree(taken);
+    }
   }
 
   /** Fails if memory is still out. */

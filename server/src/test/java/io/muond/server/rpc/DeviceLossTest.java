@@ -182,7 +182,7 @@ class DeviceLossTest {
     assertThat(refusal(() -> client.step(poor, 1, 1))).isEqualTo(LOST);
     DeleteModelRequest delete = DeleteModelRequest.newBuilder().setModel(poor.getName()).build();
     assertThat(client.models().deleteModel(delete).getFreedBytes())
-        .isEqualTo(poor.getMemory().getTotalBytes());
+        .isEqualTo(poor.getMemory().getReservedBytes());
     assertThat(engines.get(1).allocatedBytes()).isZero();
     assertThat(refusal(() -> client.get(poor.getName()))).isEqualTo("NOT_FOUND/MODEL_NOT_FOUND");
   }

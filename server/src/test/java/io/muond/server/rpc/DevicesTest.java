@@ -183,7 +183,7 @@ class DevicesTest {
       Model model = server.client().create(model());
       DeleteModelRequest delete = DeleteModelRequest.newBuilder().setModel("m").build();
       assertThat(server.client().models().deleteModel(delete).getFreedBytes())
-          .isEqualTo(model.getMemory().getTotalBytes());
+          .isEqualTo(model.getMemory().getReservedBytes());
       assertThat(engines).allSatisfy(e -> assertThat(e.allocatedBytes()).isZero());
     }
   }

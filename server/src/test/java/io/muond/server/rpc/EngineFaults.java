@@ -19,7 +19,15 @@ import java.util.concurrent.ConcurrentHashMap;
 final class EngineFaults {
   /** What a lost engine, its memory and what else it has made still do. */
   private static final Set<String> HARMLESS =
-      Set.of("kind", "device", "examine", "supports", "allocatedBytes", "floats", "close");
+      Set.of(
+          "kind",
+          "device",
+          "examine",
+          "supports",
+          "allocatedBytes",
+          "allocationBytes",
+          "floats",
+          "close");
 
   private final Map<String, Throwable> planned = new ConcurrentHashMap<>();
   private final Engine engine;

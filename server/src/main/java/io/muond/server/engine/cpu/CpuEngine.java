@@ -55,7 +55,7 @@ public final class CpuEngine implements Engine {
   @Override
   public DeviceInfo device() {
     String name = "CPU, " + workers.threads() + " threads," + OPENBLAS_VERSION.stripTrailing();
-    return new DeviceInfo(0, name, memoryBytes, memoryBytes - allocatedBytes());
+    return new DeviceInfo(0, name, memoryBytes, memoryBytes - allocatedBytes(), 0);
   }
 
   @Override
@@ -102,6 +102,11 @@ public final class CpuEngine implements Engine {
     synchronized (allocated) {
       allocatedBytes -= bytes;
     }
+  }
+
+  @Override
+  public long allocationBytes(long floats) {
+    return Math.multiplyExact(floats, (long) Float.BYTES);
   }
 
   @Override

@@ -26,17 +26,26 @@ public final class CudaEngine implements Engine {
   /** Elements of the largest intermediate of a batch: 1 GiB. */
   private static final long BATCH_FLOATS = 1L << 28;
 
+  /**
+   * Bytes that the driver gives out at least, and multiples of which it gives out as they are.
+   * Smaller allocations would share such pages, and its count would not be the sum of ours.
+   */
+  private static final long PAGE = 2L << 20;
+
   private static final int GEMM_REPEATS = 11;
 
   private final CudaDevice device;
   private final CudaCompute compute;
   private final CudaTransfer transfer;
+  private final long engineBytes;
   private final Set<CudaMemory> allocated = ConcurrentHashMap.newKeySet();
 
   private CudaEngine(CudaDevice device) {
     this.device = device;
+    long before = device.availableBytes();
     compute = new CudaCompute(device);
     transfer = new CudaTransfer(device);
+    engineBytes = before - device.availableBytes();
   }
 
   /**
@@ -71,7 +80,8 @@ public final class CudaEngine implements Engine {
   @Override
   public DeviceInfo device() {
     long available = device.availableBytes();
-    return new DeviceInfo(device.ordinal(), device.name(), device.memoryBytes(), available);
+    return new DeviceInfo(
+        device.ordinal(), device.name(), device.memoryBytes(), available, engineBytes);
   }
 
   @Override
@@ -96,7 +106,9 @@ public final class CudaEngine implements Engine {
       throw new IllegalArgumentException("floats: " + floats + " (expected: at least 0)");
     }
     CudaMemory[] self = new CudaMemory[1];
-    self[0] = new CudaMemory(device, transfer, owner, floats, () -> allocated.remove(self[0]));
+    long bytes = allocationBytes(floats);
+    self[0] =
+        new CudaMemory(device, transfer, owner, floats, bytes, () -> allocated.remove(self[0]));
     allocated.add(self[0]);
     try {
       device.zero(self[0].at(0), floats);
@@ -105,6 +117,12 @@ public final class CudaEngine implements Engine {
       throw e;
     }
     return self[0];
+  }
+
+  @Override
+  public long allocationBytes(long floats) {
+    long bytes = Math.multiplyExact(floats, (long) Float.BYTES);
+    return Math.multiplyExact(Math.max(1, Math.addExact(bytes, PAGE - 1) / PAGE), PAGE);
   }
 
   @Override

@@ -21,14 +21,22 @@ final class CudaMemory implements Memory {
 
   private volatile boolean closed;
 
+  /**
+   * @param bytes to allocate, at least those of the elements
+   */
   CudaMemory(
-      CudaDevice device, CudaTransfer transfer, String owner, long floats, Runnable onClose) {
+      CudaDevice device,
+      CudaTransfer transfer,
+      String owner,
+      long floats,
+      long bytes,
+      Runnable onClose) {
     this.device = device;
     this.transfer = transfer;
     this.owner = owner;
     this.floats = floats;
     this.onClose = onClose;
-    address = device.allocate(owner, Math.multiplyExact(floats, Float.BYTES));
+    address = device.allocate(owner, bytes);
   }
 
   CudaDevice device() {
