@@ -32,6 +32,7 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -43,7 +44,7 @@ final class Daemon implements AutoCloseable {
   private final AtomicBoolean serving = new AtomicBoolean();
   private final Duration drainTimeout;
   private final String host;
-  private final Engine engine;
+  private final String engineKind;
   private final GrpcServer grpc;
   private final HttpEndpoint http;
 
@@ -61,9 +62,11 @@ final class Daemon implements AutoCloseable {
       // It counts nanoseconds; all else here is in base units.
       registry.config().meterFilter(MeterFilter.denyNameStartsWith("process.cpu.time"));
       parts.push(registry::close);
-      engine = own(engine(config));
+      List<Engine> engines = engines(config);
+      engines.forEach(this::own);
+      engineKind = engines.get(0).kind();
       Optional<CheckpointStore> checkpoints = checkpoints(config);
-      ModelRegistry models = own(models(config, engine, registry, checkpoints));
+      ModelRegistry models = own(models(config, engines, registry, checkpoints));
       restore(models);
       bind(registry, models);
       grpc = own(grpc(config, address, models, registry));
@@ -97,13 +100,16 @@ final class Daemon implements AutoCloseable {
     }
   }
 
-  private static Engine engine(ServerConfig config) throws StartException {
+  private static List<Engine> engines(ServerConfig config) throws StartException {
     if (config.engine == ServerConfig.EngineChoice.CPU) {
       logger.info("engine: cpu");
     } else {
       try {
-        Engine cuda = CudaEngine.open(0);
-        logger.info("engine: cuda, {}", cuda.device().name());
+        List<Engine> cuda =
+            List.copyOf(CudaEngine.openAll(why -> logger.warn("left out: {}", why)));
+        logger.info(
+            "engine: cuda, {}",
+            cuda.stream().map(e -> e.device().name()).collect(Collectors.joining(", ")));
         return cuda;
       } catch (CudaUnavailableException e) {
         if (config.engine == ServerConfig.EngineChoice.CUDA) {
@@ -113,7 +119,7 @@ final class Daemon implements AutoCloseable {
         logger.info("engine: cpu, since {}", e.getMessage());
       }
     }
-    return new CpuEngine(config.threadCount(), config.memoryBytes());
+    return List.of(new CpuEngine(config.threadCount(), config.memoryBytes()));
   }
 
   private Optional<CheckpointStore> checkpoints(ServerConfig config) throws StartException {
@@ -138,11 +144,11 @@ final class Daemon implements AutoCloseable {
 
   private static ModelRegistry models(
       ServerConfig config,
-      Engine engine,
+      List<Engine> engines,
       PrometheusMeterRegistry registry,
       Optional<CheckpointStore> checkpoints) {
     return new ModelRegistry(
-        List.of(engine),
+        engines,
         MuonOptimizer::new,
         new ModelRegistry.Settings(config.stepTimeout, config.readerGrace),
         new ServerMetrics(registry),
@@ -210,7 +216,7 @@ final class Daemon implements AutoCloseable {
 
   /** "cpu" or "cuda". */
   String engineKind() {
-    return engine.kind();
+    return engineKind;
   }
 
   /** Refuses new work and lets running steps finish. */

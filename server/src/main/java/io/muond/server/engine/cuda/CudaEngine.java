@@ -16,9 +16,12 @@ import io.muond.server.engine.Stopwatch;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
 import jcuda.CudaException;
 
 /** One CUDA device. */
@@ -68,6 +71,55 @@ public final class CudaEngine implements Engine {
       if (device != null) {
         device.close();
       }
+      throw new CudaUnavailableException(e);
+    }
+  }
+
+  /**
+   * Opens every device, all at once: each takes seconds to load its kernels. One that does not come
+   * up is left out if another does.
+   *
+   * @param leftOut is told which device and why, in one line
+   * @throws CudaUnavailableException as {@link #open}, if no device comes up
+   */
+  public static List<CudaEngine> openAll(Consumer<String> leftOut) throws CudaUnavailableException {
+    int count = countDevices();
+    List<CompletableFuture<Opening>> openings = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      int ordinal = i;
+      CompletableFuture<Opening> opening = new CompletableFuture<>();
+      openings.add(opening);
+      new Thread(() -> opening.complete(Opening.of(ordinal)), "open-" + ordinal).start();
+    }
+    List<Opening> done = openings.stream().map(CompletableFuture::join).toList();
+    List<CudaEngine> engines = done.stream().map(Opening::engine).filter(Objects::nonNull).toList();
+    if (engines.isEmpty()) {
+      throw done.isEmpty()
+          ? new CudaUnavailableException("there is no device")
+          : done.get(0).failure;
+    }
+    done.stream()
+        .filter(o -> o.failure != null)
+        .forEach(o -> leftOut.accept("device " + o.ordinal + ": " + o.failure.getMessage()));
+    return engines;
+  }
+
+  /** A device that was opened, or why it was not. */
+  private record Opening(int ordinal, CudaEngine engine, CudaUnavailableException failure) {
+    static Opening of(int ordinal) {
+      try {
+        return new Opening(ordinal, CudaEngine.open(ordinal), null);
+      } catch (CudaUnavailableException e) {
+        return new Opening(ordinal, null, e);
+      }
+    }
+  }
+
+  private static int countDevices() throws CudaUnavailableException {
+    try {
+      Cuda.initialize();
+      return Cuda.deviceCount();
+    } catch (LinkageError | CudaException e) {
       throw new CudaUnavailableException(e);
     }
   }
