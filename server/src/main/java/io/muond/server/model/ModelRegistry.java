@@ -6,6 +6,7 @@ import io.muond.server.checkpoint.CheckpointException;
 import io.muond.server.checkpoint.CheckpointInfo;
 import io.muond.server.checkpoint.CheckpointStore;
 import io.muond.server.engine.Engine;
+import io.muond.server.model.ModelStore.Saved;
 import io.muond.server.optimizer.Optimizer;
 import io.muond.v1.CreateModelRequest;
 import java.time.Duration;
@@ -56,8 +57,7 @@ public final class ModelRegistry implements AutoCloseable {
   }
 
   /**
-   * @param engines of the devices, all of one kind; they stay the caller's, who closes them after
-   *     the registry
+   * @param engines at least one, of one kind; they stay the caller's, who closes them after this
    * @param optimizers makes the optimizer of an engine
    * @param checkpoints stays the caller's, who closes it after the registry
    */
@@ -243,7 +243,7 @@ public final class ModelRegistry implements AutoCloseable {
   }
 
   /** Makes a model again whose device was lost. */
-  private CompletableFuture<Model> replace(Model lost, ModelStore.Saved saved, String incarnation) {
+  private CompletableFuture<Model> replace(Model lost, Saved saved, String incarnation) {
     return ModelEnd.leaving(Refusals.modelDeleted(lost.name(), "is made again from a checkpoint"))
         .close(lost)
         .thenCompose(
@@ -253,7 +253,7 @@ public final class ModelRegistry implements AutoCloseable {
             });
   }
 
-  private CompletableFuture<Model> recreate(ModelStore.Saved saved, String incarnation) {
+  private CompletableFuture<Model> recreate(Saved saved, String incarnation) {
     ModelSpec spec = ModelReader.read(saved.request());
     reserve(spec.name());
     Model.Origin origin =
@@ -268,8 +268,7 @@ public final class ModelRegistry implements AutoCloseable {
         .whenComplete((model, failure) -> unreserve(spec.name()));
   }
 
-  private CompletableFuture<Model> loadInto(
-      Model model, ModelStore.Saved saved, String incarnation) {
+  private CompletableFuture<Model> loadInto(Model model, Saved saved, String incarnation) {
     return restorer
         .restore(model, saved, incarnation)
         .handle((ignored, failure) -> failure)
@@ -290,7 +289,7 @@ public final class ModelRegistry implements AutoCloseable {
     }
     restoring = true;
     Map<String, Exception> damaged = new HashMap<>();
-    for (ModelStore.Saved saved : store.restorable(damaged)) {
+    for (Saved saved : store.restorable(damaged)) {
       boolean complete =
           saved.request().getDurability().getEverySteps() == 1 && store.isNewest(saved.info());
       try {

@@ -76,6 +76,10 @@ class CudaDeviceLossTest {
     } finally {
       engines.forEach(CudaEngine::close);
     }
+    List<CudaEngine> left = CudaEngine.openAll(leftOut::add);
+    left.forEach(CudaEngine::close);
+    assertThat(left).singleElement().satisfies(e -> assertThat(e.kind()).isEqualTo("cuda"));
+    assertThat(leftOut).singleElement().asString().startsWith("device 1: ");
   }
 
   @SuppressWarnings("deprecation") // Only the emulated device is told.

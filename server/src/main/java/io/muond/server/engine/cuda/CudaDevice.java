@@ -138,7 +138,12 @@ final class CudaDevice implements AutoCloseable {
 
   /** Bytes of memory that are free by the driver's count; 0 once the device is lost. */
   long availableBytes() {
-    return loss == null ? memoryInfo()[0] : 0;
+    try {
+      return loss == null ? memoryInfo()[0] : 0;
+    } catch (CudaException e) {
+      loss = new DeviceLostException(ordinal, name, e.getMessage());
+      return 0;
+    }
   }
 
   /** Bytes of memory: free, and in all. */
@@ -160,14 +165,7 @@ final class CudaDevice implements AutoCloseable {
    * call with the same error, even the question how much memory is free.
    */
   void examine() {
-    if (loss != null) {
-      return;
-    }
-    try {
-      memoryInfo();
-    } catch (CudaException e) {
-      loss = new DeviceLostException(ordinal, name, e.getMessage());
-    }
+    var unused = availableBytes();
   }
 
   /**

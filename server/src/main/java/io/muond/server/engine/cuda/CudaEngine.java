@@ -87,9 +87,9 @@ public final class CudaEngine implements Engine {
     List<CompletableFuture<Opening>> openings = new ArrayList<>();
     for (int i = 0; i < count; i++) {
       int ordinal = i;
-      CompletableFuture<Opening> opening = new CompletableFuture<>();
-      openings.add(opening);
-      new Thread(() -> opening.complete(Opening.of(ordinal)), "open-" + ordinal).start();
+      openings.add(
+          CompletableFuture.supplyAsync(
+              () -> Opening.of(ordinal), opening -> new Thread(opening, "open").start()));
     }
     List<Opening> done = openings.stream().map(CompletableFuture::join).toList();
     List<CudaEngine> engines = done.stream().map(Opening::engine).filter(Objects::nonNull).toList();
