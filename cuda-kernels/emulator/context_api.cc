@@ -19,7 +19,7 @@ struct Attribute {
   int which, value;
 };
 
-/** Compute capability 8.0, as an A100 describes itself; what is not listed is 0. */
+/** As an A100 describes itself; what is not listed is 0. */
 constexpr Attribute kAttributes[] = {
     {1, kMaxThreadsPerBlock},
     {2, 1024},
@@ -54,12 +54,12 @@ constexpr Attribute kAttributes[] = {
     {78, 1},
     {99, 1},
     {115, 1},  // what it can do
-    {75, kComputeCapability / 10},
-    {76, kComputeCapability % 10},
 };
 
 int attribute(int which, const Device& device) {
   if (which == 33) return device.ordinal + 1;  // PCI bus
+  if (which == 75) return Driver::get().settings.capability / 10;
+  if (which == 76) return Driver::get().settings.capability % 10;
   for (const Attribute& known : kAttributes) {
     if (known.which == which) return known.value;
   }
@@ -92,7 +92,7 @@ int cuInit(unsigned flags) {
 }
 
 int cuDriverGetVersion(int* version) {
-  return call(__func__, [&](Call&) { given(version, "version") = 12060; });
+  return call(__func__, [&](Call&) { given(version, "version") = Driver::get().settings.driver; });
 }
 
 int cuDeviceGetCount(int* count) {
@@ -134,9 +134,8 @@ int cuDeviceTotalMem_v2(size_t* bytes, int device) {
 
 int cuDeviceComputeCapability(int* major, int* minor, int device) {
   return call(__func__, [&](Call&) {
-    deviceOf(device);
-    given(major, "major") = kComputeCapability / 10;
-    given(minor, "minor") = kComputeCapability % 10;
+    given(major, "major") = attribute(75, deviceOf(device));
+    given(minor, "minor") = attribute(76, deviceOf(device));
   });
 }
 

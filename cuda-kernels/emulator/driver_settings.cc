@@ -80,6 +80,11 @@ Settings Settings::fromEnvironment() {
   }
   if (const char* memory = variable("MUOND_EMULATOR_MEMORY"))
     settings.memory = bytes("MUOND_EMULATOR_MEMORY", memory);
+  if (const char* driver = variable("MUOND_EMULATOR_DRIVER"))
+    settings.driver = static_cast<int>(number("MUOND_EMULATOR_DRIVER", driver, "such as 12060"));
+  if (const char* capability = variable("MUOND_EMULATOR_CAPABILITY"))
+    settings.capability =
+        static_cast<int>(number("MUOND_EMULATOR_CAPABILITY", capability, "such as 80"));
   if (const char* seed = variable("MUOND_EMULATOR_SEED"))
     settings.seed = number("MUOND_EMULATOR_SEED", seed, "a number");
   if (const char* trace = variable("MUOND_EMULATOR_TRACE")) settings.trace = trace;

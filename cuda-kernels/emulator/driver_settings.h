@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "device.h"
+
 namespace muond {
 
 /** A call that is to fail: the `at`-th call of `name` (and all later ones if `onwards`). */
@@ -18,12 +20,15 @@ struct PlannedFailure {
 
 /**
  * What the environment asks for. MUOND_EMULATOR_DEVICES (1), _MEMORY (bytes of each device, with K,
- * M, G or T; 16G), _SEED (0: work runs as late as allowed, in the order in which it was enqueued;
+ * M, G or T; 16G), _DRIVER (what cuDriverGetVersion answers), _CAPABILITY (ten times what a device
+ * says of itself), _SEED (0: work runs as late as allowed, in the order in which it was enqueued;
  * otherwise orders are drawn from it), _TRACE (a file), _FAIL (failures, see failures()).
  */
 struct Settings {
   int devices = 1;
   uint64_t memory = 16ULL << 30;
+  int driver = 12060;
+  int capability = kComputeCapability;
   uint64_t seed = 0;
   std::string trace;
   std::vector<PlannedFailure> failures;

@@ -16,6 +16,16 @@ TEST(without_devices_there_is_none, SETTINGS("MUOND_EMULATOR_DEVICES=0"), LINES(
   CHECK_CODE(CUDA_NO_DEVICE, cuInit(0));
 }
 
+TEST(describes_itself_as_it_is_told, SETTINGS("MUOND_EMULATOR_DRIVER=11040",
+                                              "MUOND_EMULATOR_CAPABILITY=75"), LINES()) {
+  int version = 0, major = 0, minor = 0;
+  OK(cuDriverGetVersion(&version));
+  OK(cuInit(0));
+  OK(cuDeviceGetAttribute(&major, 75, 0));
+  OK(cuDeviceGetAttribute(&minor, 76, 0));
+  CHECK(version == 11040 && major == 7 && minor == 5);
+}
+
 TEST(use_from_an_unbound_thread, SETTINGS(),
      LINES("cuMemAlloc_v2|no context is current on this thread")) {
   OnDevice device;

@@ -19,7 +19,9 @@ extern "C" {
 using muond::DevicePointer;
 using muond::Handle;
 int cuInit(unsigned);
+int cuDriverGetVersion(int*);
 int cuDeviceGetCount(int*);
+int cuDeviceGetAttribute(int*, int, int);
 int cuDevicePrimaryCtxRetain(Handle*, int);
 int cuDevicePrimaryCtxRelease_v2(int);
 int cuCtxSetCurrent(Handle);
