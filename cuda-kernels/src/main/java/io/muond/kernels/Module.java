@@ -6,16 +6,22 @@ import java.io.UncheckedIOException;
 import java.util.HashMap;
 import java.util.Map;
 import jcuda.CudaException;
+import jcuda.Pointer;
 import jcuda.driver.CUfunction;
+import jcuda.driver.CUjit_option;
 import jcuda.driver.CUmodule;
 import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
 import jcuda.driver.JCudaDriver;
+import jcuda.driver.JITOptions;
 
 /** One PTX file, loaded in the context that is current. Owned by {@link Kernels}. */
 final class Module implements AutoCloseable {
   /** Blocks that a grid may have along x. */
   private static final long MOST_BLOCKS = Integer.MAX_VALUE;
+
+  /** Room for what the PTX compiler says of errors; it cuts what is longer. */
+  private static final int LOG_BYTES = 2048;
 
   private final String name;
   private final CUmodule module = new CUmodule();
@@ -24,7 +30,22 @@ final class Module implements AutoCloseable {
 
   Module(String name) {
     this.name = name;
-    check(JCudaDriver.cuModuleLoadData(module, ptx(name)), name + ".ptx");
+    load(ptx(name));
+  }
+
+  /** Compiles the text for the device; a failure tells what the compiler had to say. */
+  private void load(byte[] text) {
+    JITOptions options = new JITOptions();
+    options.putInt(CUjit_option.CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES, LOG_BYTES);
+    options.putBytes(CUjit_option.CU_JIT_ERROR_LOG_BUFFER, new byte[LOG_BYTES]);
+    try {
+      check(
+          JCudaDriver.cuModuleLoadDataJIT(module, Pointer.to(text), options), "cuModuleLoadDataEx");
+    } catch (CudaException e) {
+      String log = options.getString(CUjit_option.CU_JIT_ERROR_LOG_BUFFER).strip();
+      String said = log.isEmpty() ? "" : ": " + log;
+      throw new CudaException(name + ".ptx does not load: " + e.getMessage() + said, e);
+    }
   }
 
   /** The text of a PTX file, ended by a zero byte. */

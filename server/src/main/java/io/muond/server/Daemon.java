@@ -113,8 +113,7 @@ final class Daemon implements AutoCloseable {
         return cuda;
       } catch (CudaUnavailableException e) {
         if (config.engine == ServerConfig.EngineChoice.CUDA) {
-          throw new StartException(
-              "--engine: cuda (expected: a device; " + e.getMessage() + ')', e);
+          throw new StartException("--engine: cuda, but " + e.getMessage(), e);
         }
         logger.info("engine: cpu, since {}", e.getMessage());
       }

@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
@@ -19,6 +20,8 @@ final class DaemonProcess implements AutoCloseable {
    * The JDK that warns of native libraries; the jar's manifest allows them, a class path cannot.
    */
   private static final int FIRST_TO_WARN = 24;
+
+  private static final String EMULATOR = "muond-emulator: ";
 
   private static final Duration PATIENCE = Duration.ofSeconds(60);
 
@@ -38,6 +41,13 @@ final class DaemonProcess implements AutoCloseable {
    * @param directory for its ready file and what it prints
    */
   static DaemonProcess start(Path directory, String... arguments) throws IOException {
+    return start(directory, Map.of(), System.getProperty("java.class.path"), arguments);
+  }
+
+  /** The same with more in its environment, or with another class path. */
+  static DaemonProcess start(
+      Path directory, Map<String, String> environment, String classPath, String... arguments)
+      throws IOException {
     Path ready = Files.createTempDirectory(directory, "daemon").resolve("ready.json");
     Path stderr = ready.resolveSibling("stderr");
     List<String> command = new ArrayList<>();
@@ -45,14 +55,15 @@ final class DaemonProcess implements AutoCloseable {
     if (Runtime.version().feature() >= FIRST_TO_WARN) {
       command.add("--enable-native-access=ALL-UNNAMED");
     }
-    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+    command.addAll(List.of("-cp", classPath));
     command.addAll(List.of("io.muond.server.Main", "--ready-file=" + ready));
     command.addAll(List.of(arguments));
-    Process process =
+    ProcessBuilder builder =
         new ProcessBuilder(command)
             .redirectError(stderr.toFile())
-            .redirectOutput(ready.resolveSibling("stdout").toFile())
-            .start();
+            .redirectOutput(ready.resolveSibling("stdout").toFile());
+    builder.environment().putAll(environment);
+    Process process = builder.start();
     return new DaemonProcess(process, stderr, ready);
   }
 
@@ -83,6 +94,16 @@ final class DaemonProcess implements AutoCloseable {
 
   String stderr() throws IOException {
     return Files.readString(stderr);
+  }
+
+  /** What the daemon said there, without what an emulated device did. */
+  List<String> said() throws IOException {
+    return stderr().lines().filter(line -> !line.startsWith(EMULATOR)).toList();
+  }
+
+  /** Broken rules, leaks: what an emulated device said. */
+  List<String> emulatorSaid() throws IOException {
+    return stderr().lines().filter(line -> line.startsWith(EMULATOR)).toList();
   }
 
   /** SIGTERM. */

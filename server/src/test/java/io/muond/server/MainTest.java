@@ -165,13 +165,18 @@ class MainTest {
 
   @Test
   void anEngineThatIsMissingIsOneLine() throws Exception {
+    // Where there is a driver, no device of it is to be seen.
+    Map<String, String> environment = Map.of("CUDA_VISIBLE_DEVICES", "-1");
+    String classPath = System.getProperty("java.class.path");
     try (DaemonProcess daemon =
-        DaemonProcess.start(directory, "--port=0", "--http-port=0", "--engine=cuda")) {
+        DaemonProcess.start(
+            directory, environment, classPath, "--port=0", "--http-port=0", "--engine=cuda")) {
       assertThat(daemon.exit()).isEqualTo(1);
       assertThat(daemon.stderr().lines())
           .singleElement()
           .asString()
-          .startsWith("muond-server: --engine: cuda");
+          .startsWith("muond-server: --engine: cuda, but ")
+          .contains("(expected: ");
     }
   }
 

@@ -24,7 +24,7 @@ import jcuda.driver.CUstream;
  * The operations on one device, on the stream of the current lane: each finds what the one before
  * left.
  */
-final class CudaCompute implements Compute, AutoCloseable {
+final class CudaCompute implements Compute {
   private final CudaDevice device;
   private final Lanes lanes;
   private final CudaCholesky cholesky;
@@ -379,11 +379,5 @@ final class CudaCompute implements Compute, AutoCloseable {
             address(tangency),
             address(orthogonality),
             forRows(batch(w)));
-  }
-
-  @Override
-  public void close() {
-    reader.close();
-    lanes.close();
   }
 }

@@ -26,6 +26,9 @@ final class CudaDevice implements AutoCloseable {
   /** The device whose context the thread is bound to. */
   private static final ThreadLocal<CudaDevice> BOUND = new ThreadLocal<>();
 
+  /** The compute capability that the kernels are compiled for: Ampere. */
+  private static final int LEAST_CAPABILITY = 8;
+
   private final int ordinal;
   private final CUdevice device = new CUdevice();
   private final CUcontext context = new CUcontext();
@@ -47,34 +50,66 @@ final class CudaDevice implements AutoCloseable {
   private volatile DeviceLostException loss;
 
   /**
+   * @throws CudaUnavailableException if it is older than the kernels are for
    * @throws CudaException if the device does not come up; nothing of it is left then
    */
-  CudaDevice(int ordinal) {
+  CudaDevice(int ordinal) throws CudaUnavailableException {
     this.ordinal = ordinal;
     check(JCudaDriver.cuDeviceGet(device, ordinal), "cuDeviceGet");
+    name = readName();
+    requireCapability();
     try {
       check(
           JCudaDriver.cuDevicePrimaryCtxSetFlags(device, CUctx_flags.CU_CTX_SCHED_BLOCKING_SYNC),
           "cuDevicePrimaryCtxSetFlags");
       check(JCudaDriver.cuDevicePrimaryCtxRetain(context, device), "cuDevicePrimaryCtxRetain");
-      undo.push(() -> check(JCudaDriver.cuDevicePrimaryCtxRelease(device), "release"));
+      onClose(() -> check(JCudaDriver.cuDevicePrimaryCtxRelease(device), "release"));
       bind();
       create(stream);
       create(zeroing);
-      name = readName();
       memoryBytes = memoryInfo()[1];
       kernels = new Kernels(attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT));
-      undo.push(kernels::close);
-    } catch (RuntimeException e) {
-      close();
+      onClose(kernels::close);
+    } catch (RuntimeException | LinkageError e) {
+      closeAfter(e);
       throw e;
     }
   }
 
-  private void create(CUstream made) {
+  private void requireCapability() throws CudaUnavailableException {
+    int major = attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
+    int minor = attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
+    if (major < LEAST_CAPABILITY) {
+      throw new CudaUnavailableException(
+          "device %d, %s, is of compute capability %d.%d (expected: %d.0 or newer)"
+              .formatted(ordinal, name, major, minor, LEAST_CAPABILITY));
+    }
+  }
+
+  /** Makes a stream that lasts as long as the device. */
+  void create(CUstream made) {
     check(
         JCudaDriver.cuStreamCreate(made, CUstream_flags.CU_STREAM_NON_BLOCKING), "cuStreamCreate");
-    undo.push(() -> check(JCudaDriver.cuStreamDestroy(made), "cuStreamDestroy"));
+    onClose(() -> check(JCudaDriver.cuStreamDestroy(made), "cuStreamDestroy"));
+  }
+
+  /**
+   * Has something undone when the device is closed, before all that was made earlier: what lasts as
+   * long as the device is given back so even if opening it fails halfway.
+   */
+  void onClose(Runnable undoing) {
+    undo.push(undoing);
+  }
+
+  /**
+   * Device memory that lasts as long as the device.
+   *
+   * @throws OutOfDeviceMemoryException if it does not fit
+   */
+  long reserve(String owner, long bytes) {
+    long address = allocate(owner, bytes);
+    onClose(() -> free(address));
+    return address;
   }
 
   int ordinal() {
@@ -209,7 +244,7 @@ final class CudaDevice implements AutoCloseable {
     try {
       status = JCudaDriver.cuMemAlloc(address, Math.max(bytes, 1));
     } catch (CudaException e) {
-      if (!String.valueOf(e.getMessage()).contains("OUT_OF_MEMORY")) {
+      if (!Cuda.isOutOfMemory(e)) {
         throw e;
       }
       status = CUresult.CUDA_ERROR_OUT_OF_MEMORY;
@@ -240,6 +275,15 @@ final class CudaDevice implements AutoCloseable {
   void synchronize() {
     bind();
     check(JCudaDriver.cuStreamSynchronize(stream), "cuStreamSynchronize");
+  }
+
+  /** Gives everything back after a failure, to which what fails now is added. */
+  void closeAfter(Throwable failure) {
+    try {
+      close();
+    } catch (RuntimeException e) {
+      failure.addSuppressed(e);
+    }
   }
 
   /** Gives everything back, and goes on where something fails. */

@@ -8,7 +8,6 @@ import io.muond.server.engine.DeviceLostException;
 import io.muond.server.engine.Engine;
 import io.muond.server.engine.Matrices;
 import io.muond.server.engine.Memory;
-import io.muond.server.engine.OutOfDeviceMemoryException;
 import io.muond.server.engine.Precision;
 import io.muond.server.engine.Recorder;
 import io.muond.server.engine.Region;
@@ -22,7 +21,6 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
-import jcuda.CudaException;
 
 /** One CUDA device. */
 public final class CudaEngine implements Engine {
@@ -63,15 +61,16 @@ public final class CudaEngine implements Engine {
       Cuda.initialize();
       int count = Cuda.deviceCount();
       if (ordinal < 0 || ordinal >= count) {
-        throw new CudaUnavailableException("there are " + count + " devices");
+        throw new CudaUnavailableException(
+            "there is no device %d (expected: one of %d)".formatted(ordinal, count));
       }
       device = new CudaDevice(ordinal);
       return new CudaEngine(device);
-    } catch (LinkageError | CudaException | OutOfDeviceMemoryException e) {
+    } catch (LinkageError | RuntimeException e) {
       if (device != null) {
-        device.close();
+        device.closeAfter(e);
       }
-      throw new CudaUnavailableException(e);
+      throw CudaUnavailableException.of(e);
     }
   }
 
@@ -119,8 +118,8 @@ public final class CudaEngine implements Engine {
     try {
       Cuda.initialize();
       return Cuda.deviceCount();
-    } catch (LinkageError | CudaException e) {
-      throw new CudaUnavailableException(e);
+    } catch (LinkageError | RuntimeException e) {
+      throw CudaUnavailableException.of(e);
     }
   }
 
@@ -235,8 +234,6 @@ public final class CudaEngine implements Engine {
     for (CudaMemory memory : allocated) {
       owners.add(memory.owner() + " (" + memory.floats() * Float.BYTES + " bytes)");
     }
-    device.giveBack(transfer::close);
-    device.giveBack(compute::close);
     device.close();
     if (!owners.isEmpty()) {
       throw new IllegalStateException("memory is still allocated by " + owners);

@@ -6,36 +6,30 @@ import io.muond.kernels.WireKernels;
 import io.muond.server.engine.ElementType;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.locks.Lock;
 import jcuda.driver.CUstream;
-import jcuda.driver.CUstream_flags;
 import jcuda.driver.JCudaDriver;
 
 /**
  * Elements from outside to float32 in device memory and back. A transfer takes a slot: pinned
  * memory on the host, as much on the device, and a stream, so that several threads copy at once and
- * none waits for a step.
+ * none waits for a step. Slots last as long as the device.
  */
-final class CudaTransfer implements AutoCloseable {
+final class CudaTransfer {
   /** Two for each direction. */
   private static final int SLOTS = 4;
 
   private static final int SLOT_BYTES = 2 << 20;
 
   private final CudaDevice device;
-  private final List<Slot> slots = new ArrayList<>();
   private final BlockingQueue<Slot> free = new ArrayBlockingQueue<>(SLOTS);
 
   CudaTransfer(CudaDevice device) {
     this.device = device;
     for (int i = 0; i < SLOTS; i++) {
-      Slot slot = new Slot();
-      slots.add(slot);
-      free.add(slot);
+      free.add(new Slot());
     }
   }
 
@@ -104,17 +98,15 @@ final class CudaTransfer implements AutoCloseable {
     }
   }
 
-  private final class Slot implements AutoCloseable {
+  private final class Slot {
     private final CUstream stream = new CUstream();
     private final PinnedMemory host = new PinnedMemory(device, SLOT_BYTES);
     private final PinnedMemory index = new PinnedMemory(device, Long.BYTES);
-    private final long staged = device.allocate("staging", SLOT_BYTES);
-    private final long nonFinite = device.allocate("staging", Long.BYTES);
+    private final long staged = device.reserve("staging", SLOT_BYTES);
+    private final long nonFinite = device.reserve("staging", Long.BYTES);
 
     Slot() {
-      check(
-          JCudaDriver.cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING),
-          "cuStreamCreate");
+      device.create(stream);
     }
 
     private WireKernels kernels() {
@@ -148,20 +140,5 @@ final class CudaTransfer implements AutoCloseable {
       check(JCudaDriver.cuStreamSynchronize(stream), "cuStreamSynchronize");
       to.put(host.bytes().clear().limit(bytes));
     }
-
-    @Override
-    public void close() {
-      check(JCudaDriver.cuStreamDestroy(stream), "cuStreamDestroy");
-      device.free(staged);
-      device.free(nonFinite);
-      host.close();
-      index.close();
-    }
-  }
-
-  @Override
-  public void close() {
-    device.bind();
-    slots.forEach(Slot::close);
   }
 }

@@ -1,28 +1,34 @@
 package io.muond.server.engine.cuda;
 
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
+import io.muond.server.engine.OutOfDeviceMemoryException;
 
-/** There is no CUDA device to compute with; the message, one line, says why. */
+/**
+ * There is no CUDA device to compute with. The message is one line, a clause that says why and what
+ * was expected: "there is no libcuda.so.1 (expected: …)".
+ */
 public final class CudaUnavailableException extends Exception {
   private static final long serialVersionUID = 1L;
-
-  private static final Pattern MISSING = Pattern.compile("(lib[\\w-]+\\.so[\\w.]*): cannot open");
 
   CudaUnavailableException(String message) {
     super(message);
   }
 
-  CudaUnavailableException(Throwable cause) {
-    super(reason(cause), cause);
+  private CudaUnavailableException(String message, Throwable cause) {
+    super(message, cause);
   }
 
-  /** Of a message that may be a page long: the library that is missing, or its first line. */
+  /** Of what went wrong when a device was opened. */
+  static CudaUnavailableException of(Throwable cause) {
+    return new CudaUnavailableException(reason(cause), cause);
+  }
+
   private static String reason(Throwable cause) {
-    String message = String.valueOf(cause.getMessage());
-    Matcher missing = MISSING.matcher(message);
-    return missing.find()
-        ? "there is no " + missing.group(1)
-        : message.lines().findFirst().orElse("") + " of " + cause.getClass().getSimpleName();
+    if (cause instanceof LinkageError) {
+      return OpeningFailures.ofLibrary(cause);
+    }
+    if (cause instanceof OutOfDeviceMemoryException) {
+      return cause.getMessage() + " (expected: a device with room for the engine's buffers)";
+    }
+    return OpeningFailures.ofCall(String.valueOf(cause.getMessage()));
   }
 }

@@ -2,17 +2,15 @@ package io.muond.server.engine.cuda;
 
 /**
  * Device memory for what an operation leaves for its own second half: partial sums, pointers.
- * Operations of one stream follow each other, so that all share it.
+ * Operations of one stream follow each other, so that all share it. Lasts as long as the device.
  */
-final class DeviceScratch implements AutoCloseable {
-  private final CudaDevice device;
+final class DeviceScratch {
   private final long bytes;
   private final long address;
 
   DeviceScratch(CudaDevice device, long bytes) {
-    this.device = device;
     this.bytes = bytes;
-    address = device.allocate("kernels", bytes);
+    address = device.reserve("kernels", bytes);
   }
 
   /** The address of so many bytes, until the next operation. */
@@ -22,10 +20,5 @@ final class DeviceScratch implements AutoCloseable {
           "scratch: " + needed + " bytes (expected: at most " + bytes + ")");
     }
     return address;
-  }
-
-  @Override
-  public void close() {
-    device.free(address);
   }
 }

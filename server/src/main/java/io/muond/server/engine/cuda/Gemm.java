@@ -21,19 +21,17 @@ import jcuda.runtime.cudaStream_t;
  * cuBLAS counts by columns: what it is told of are the transposes of the row-major matrices in
  * memory.
  */
-final class Gemm implements AutoCloseable {
+final class Gemm {
   private static final int ALGORITHM = cublasGemmAlgo.CUBLAS_GEMM_DEFAULT;
 
-  private final CudaDevice device;
   private final TilePointers pointers;
   private final cublasHandle handle = new cublasHandle();
-  private final long workspace;
 
   Gemm(CudaDevice device, CUstream stream, long workspaceBytes) {
-    this.device = device;
     device.bind();
+    long workspace = device.reserve("cuBLAS", workspaceBytes);
     checkBlas(JCublas2.cublasCreate(handle), "cublasCreate");
-    workspace = device.allocate("cuBLAS", workspaceBytes);
+    device.onClose(() -> checkBlas(JCublas2.cublasDestroy(handle), "cublasDestroy"));
     pointers = new TilePointers(device, stream);
     checkBlas(JCublas2.cublasSetStream(handle, new cudaStream_t(stream)), "cublasSetStream");
     checkBlas(
@@ -209,13 +207,5 @@ final class Gemm implements AutoCloseable {
   private static PointerKernels.Blocks blocks(Matrices x, long elements) {
     return new PointerKernels.Blocks(
         Views.address(x), x.type().bytes() * x.stride(), x.type().bytes() * elements);
-  }
-
-  @Override
-  public void close() {
-    device.bind();
-    checkBlas(JCublas2.cublasDestroy(handle), "cublasDestroy");
-    pointers.close();
-    device.free(workspace);
   }
 }

@@ -5,14 +5,14 @@ import static io.muond.server.engine.cuda.Cuda.check;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_flags;
 import jcuda.driver.CUstream;
-import jcuda.driver.CUstream_flags;
 import jcuda.driver.JCudaDriver;
 
 /**
  * A stream, and what its operations leave for each other. The first lane is the device's own
  * stream; the others take branches of small batches, which alone would leave most of a device idle.
+ * Lasts as long as the device.
  */
-final class Lane implements AutoCloseable {
+final class Lane {
   /** Of cuBLAS: what NVIDIA recommends for Hopper, the largest (cuBLAS documentation, 2.1.6). */
   private static final long WORKSPACE_BYTES = 32L << 20;
 
@@ -22,21 +22,17 @@ final class Lane implements AutoCloseable {
   /** The batches of a branch have at most half a million rows. */
   private static final long BRANCH_BYTES = 8L << 20;
 
-  private final CudaDevice device;
   private final CUstream stream;
-  private final boolean ownsStream;
   private final CUevent reached = new CUevent();
   private final DeviceScratch scratch;
   private final DeviceScratch kept;
   private final Gemm gemm;
 
-  private Lane(
-      CudaDevice device, CUstream stream, boolean ownsStream, long scratchBytes, long gemmBytes) {
-    this.device = device;
+  private Lane(CudaDevice device, CUstream stream, long scratchBytes, long gemmBytes) {
     this.stream = stream;
-    this.ownsStream = ownsStream;
     int flags = CUevent_flags.CU_EVENT_DISABLE_TIMING;
     check(JCudaDriver.cuEventCreate(reached, flags), "cuEventCreate");
+    device.onClose(() -> check(JCudaDriver.cuEventDestroy(reached), "cuEventDestroy"));
     scratch = new DeviceScratch(device, scratchBytes);
     kept = new DeviceScratch(device, scratchBytes);
     gemm = new Gemm(device, stream, gemmBytes);
@@ -44,16 +40,15 @@ final class Lane implements AutoCloseable {
 
   /** The device's own stream. */
   static Lane main(CudaDevice device) {
-    return new Lane(device, device.stream(), false, SCRATCH_BYTES, WORKSPACE_BYTES);
+    return new Lane(device, device.stream(), SCRATCH_BYTES, WORKSPACE_BYTES);
   }
 
   /** A stream for branches. */
   static Lane branch(CudaDevice device) {
     CUstream made = new CUstream();
     device.bind();
-    check(
-        JCudaDriver.cuStreamCreate(made, CUstream_flags.CU_STREAM_NON_BLOCKING), "cuStreamCreate");
-    return new Lane(device, made, true, BRANCH_BYTES, BRANCH_BYTES);
+    device.create(made);
+    return new Lane(device, made, BRANCH_BYTES, BRANCH_BYTES);
   }
 
   CUstream stream() {
@@ -86,17 +81,5 @@ final class Lane implements AutoCloseable {
 
   void synchronize() {
     check(JCudaDriver.cuStreamSynchronize(stream), "cuStreamSynchronize");
-  }
-
-  @Override
-  public void close() {
-    device.bind();
-    gemm.close();
-    kept.close();
-    scratch.close();
-    check(JCudaDriver.cuEventDestroy(reached), "cuEventDestroy");
-    if (ownsStream) {
-      check(JCudaDriver.cuStreamDestroy(stream), "cuStreamDestroy");
-    }
   }
 }

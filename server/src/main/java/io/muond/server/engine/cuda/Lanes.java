@@ -6,7 +6,7 @@ import java.util.BitSet;
 import java.util.List;
 
 /** The lanes of a device, of which operations take one at a time: the first, but for branches. */
-final class Lanes implements AutoCloseable {
+final class Lanes {
   private final List<Lane> lanes = new ArrayList<>();
 
   /** Lanes that have begun after the mark of the first one, and are not joined yet. */
@@ -17,13 +17,8 @@ final class Lanes implements AutoCloseable {
   Lanes(CudaDevice device) {
     current = Lane.main(device);
     lanes.add(current);
-    try {
-      for (int i = 1; i < Recorder.BRANCHES; i++) {
-        lanes.add(Lane.branch(device));
-      }
-    } catch (RuntimeException e) {
-      close();
-      throw e;
+    for (int i = 1; i < Recorder.BRANCHES; i++) {
+      lanes.add(Lane.branch(device));
     }
   }
 
@@ -72,11 +67,5 @@ final class Lanes implements AutoCloseable {
     forked.clear();
     current = lanes.get(0);
     lanes.forEach(Lane::synchronize);
-  }
-
-  @Override
-  public void close() {
-    lanes.forEach(Lane::close);
-    lanes.clear();
   }
 }

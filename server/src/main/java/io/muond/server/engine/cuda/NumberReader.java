@@ -5,7 +5,7 @@ import static io.muond.server.engine.cuda.Cuda.check;
 import jcuda.driver.JCudaDriver;
 
 /** Brings numbers from the device to the host, after everything before them on the stream. */
-final class NumberReader implements AutoCloseable {
+final class NumberReader {
   private static final int AT_ONCE = 8192;
 
   private final CudaDevice device;
@@ -33,10 +33,5 @@ final class NumberReader implements AutoCloseable {
       landing.bytes().asDoubleBuffer().get(values, from, length);
     }
     return values;
-  }
-
-  @Override
-  public void close() {
-    landing.close();
   }
 }

@@ -4,19 +4,33 @@ import static io.muond.server.engine.cuda.Cuda.check;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import jcuda.CudaException;
 import jcuda.Pointer;
 import jcuda.driver.JCudaDriver;
 
-/** Host memory that a device reaches by itself: what asynchronous copies need. */
-final class PinnedMemory implements AutoCloseable {
-  private final CudaDevice device;
+/**
+ * Host memory that a device reaches by itself: what asynchronous copies need. Lasts as long as the
+ * device.
+ */
+final class PinnedMemory {
   private final Pointer pointer = new Pointer();
   private final ByteBuffer bytes;
 
+  /**
+   * @throws CudaException if the host has none, naming the bytes
+   */
   PinnedMemory(CudaDevice device, int size) {
-    this.device = device;
     device.bind();
-    check(JCudaDriver.cuMemHostAlloc(pointer, size, 0), "cuMemHostAlloc");
+    try {
+      check(JCudaDriver.cuMemHostAlloc(pointer, size, 0), "cuMemHostAlloc");
+    } catch (CudaException e) {
+      throw new CudaException(
+          Cuda.isOutOfMemory(e)
+              ? "no " + size + " bytes of page-locked host memory"
+              : e.getMessage(),
+          e);
+    }
+    device.onClose(() -> check(JCudaDriver.cuMemFreeHost(pointer), "cuMemFreeHost"));
     bytes = pointer.getByteBuffer(0, size).order(ByteOrder.LITTLE_ENDIAN);
   }
 
@@ -27,11 +41,5 @@ final class PinnedMemory implements AutoCloseable {
   /** All of it, little-endian; position and limit are the caller's. */
   ByteBuffer bytes() {
     return bytes;
-  }
-
-  @Override
-  public void close() {
-    device.bind();
-    check(JCudaDriver.cuMemFreeHost(pointer), "cuMemFreeHost");
   }
 }

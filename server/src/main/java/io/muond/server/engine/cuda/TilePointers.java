@@ -11,7 +11,7 @@ import jcuda.driver.CUstream;
  * iterations of msign repeat their products over the same few buffers: what was made stays for
  * them, until the next sequence. Within one, operations follow each other on one stream.
  */
-final class TilePointers implements AutoCloseable {
+final class TilePointers {
   private static final long BYTES = 4L << 20;
 
   private static final long ALIGNMENT = 256;
@@ -69,10 +69,5 @@ final class TilePointers implements AutoCloseable {
   void forget() {
     made.clear();
     used = 0;
-  }
-
-  @Override
-  public void close() {
-    room.close();
   }
 }
