@@ -73,10 +73,16 @@ public final class TestEngines {
 
   /** Fails if memory is still out. */
   public static void close(Engine engine) {
+    close(engine, 0);
+  }
+
+  /** The same where {@code others} bytes were out before it was opened: the device is shared. */
+  public static void close(Engine engine, long others) {
     if (!CUDA) {
       engine.close();
-    } else if (engine.allocatedBytes() != 0) {
-      throw new IllegalStateException(engine.allocatedBytes() + " bytes are still allocated");
+    } else if (engine.allocatedBytes() != others) {
+      throw new IllegalStateException(
+          engine.allocatedBytes() - others + " bytes are still allocated");
     }
   }
 

@@ -15,6 +15,7 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.Duration;
 import com.google.rpc.ErrorInfo;
+import io.muond.server.engine.TestEngines;
 import io.muond.v1.CommitOptions;
 import io.muond.v1.CreateModelRequest;
 import io.muond.v1.DataType;
@@ -317,11 +318,19 @@ class BadInputTest {
         .contains("[0].rule.momentum: 1.0");
     assertThat(parameterRefused(p -> p.setRule(Rule.newBuilder().setMsignSteps(65))))
         .contains("[0].rule.msign_steps: 65");
-    assertThat(
-            parameterRefused(
-                p -> p.setRule(Rule.newBuilder().setPrecision(Precision.PRECISION_TF32))))
-        .contains("precision");
     assertThat(parameterRefused(p -> p.setShape(0, 13))).contains("13 rows are unlucky");
+  }
+
+  @Test
+  void aPrecisionIsRefusedOnlyByAnEngineThatLacksIt() {
+    UnaryOperator<Parameter.Builder> tf32 =
+        p -> p.setRule(Rule.newBuilder().setPrecision(Precision.PRECISION_TF32));
+    if (TestEngines.isCuda()) {
+      Parameter good = tf32.apply(TestClient.parameter("p", 4, 3).toBuilder()).build();
+      client.create(small("new").setParameters(ParameterList.newBuilder().addParameters(good)));
+    } else {
+      assertThat(parameterRefused(tf32)).contains("precision");
+    }
   }
 
   private String parameterRefused(UnaryOperator<Parameter.Builder> change) {

@@ -226,7 +226,7 @@ class LeaseTest {
       first.client().create(durable("b"));
     }
     try (CheckpointStore store = new CheckpointStore(directory);
-        CpuEngine engine = new CpuEngine(1, TestServer.MEMORY_BYTES);
+        CpuEngine engine = new CpuEngine(1, 1 << 20);
         ModelRegistry models =
             new ModelRegistry(
                 List.of(engine),

@@ -1,7 +1,8 @@
 package io.muond.server.rpc;
 
 import io.grpc.ManagedChannel;
-import io.muond.server.engine.cpu.CpuEngine;
+import io.muond.server.engine.Engine;
+import io.muond.server.engine.TestEngines;
 import io.muond.server.model.ModelRegistry;
 import io.muond.server.model.SgdOptimizer;
 import io.muond.server.model.StepObserver;
@@ -10,11 +11,12 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 
-/** The real services over TCP, on the real engine's memory, with a simple optimizer. */
+/** The real services over TCP, on the memory of the engine under test, with a simple optimizer. */
 final class TestServer implements AutoCloseable {
   static final long MEMORY_BYTES = 64 << 20;
 
-  final CpuEngine engine = new CpuEngine(1, MEMORY_BYTES);
+  final Engine engine = TestEngines.open(1, MEMORY_BYTES);
+  private final long others = engine.allocatedBytes();
   final EngineFaults faults = new EngineFaults(engine);
   final SgdOptimizer optimizer = new SgdOptimizer(EngineFaults::direct);
   final ModelRegistry models;
@@ -54,6 +56,6 @@ final class TestServer implements AutoCloseable {
   @Override
   public void close() {
     served.close();
-    engine.close();
+    TestEngines.close(engine, others);
   }
 }
