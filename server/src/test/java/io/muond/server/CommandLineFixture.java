@@ -6,6 +6,7 @@ import io.muond.client.cli.Main;
 import io.muond.safetensors.Dtype;
 import io.muond.safetensors.SafetensorsFile;
 import io.muond.safetensors.SafetensorsWriter;
+import io.muond.server.engine.TestEngines;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -24,6 +25,9 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The command line in this process, the daemon in another, and files between them. */
 abstract class CommandLineFixture {
+  /** Of every daemon here: the engine under test. */
+  static final String ENGINE = "--engine=" + (TestEngines.isCuda() ? "cuda" : "cpu");
+
   @TempDir static Path shared;
 
   static DaemonProcess daemon;
@@ -32,12 +36,13 @@ abstract class CommandLineFixture {
 
   @BeforeAll
   static void start() throws IOException {
-    daemon = DaemonProcess.serve(shared, "--data-dir=" + shared.resolve("data"));
+    daemon = DaemonProcess.serve(shared, ENGINE, "--data-dir=" + shared.resolve("data"));
   }
 
   @AfterAll
   static void stop() throws Exception {
     assertThat(daemon.terminate()).isZero();
+    assertThat(daemon.emulatorSaid()).isEmpty();
   }
 
   /** What a command printed, and its exit status. */

@@ -7,6 +7,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.muond.client.cli.Main;
+import io.muond.server.engine.TestEngines;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -89,14 +90,15 @@ class CommandLineTest extends CommandLineFixture {
     Path weights = write("w", Map.of("a", gaussian(12 * 5, 1), "b", gaussian(10 * 5, 2)), 5);
     Path gradients = write("g", Map.of("a", gaussian(12 * 5, 3), "b", gaussian(10 * 5, 4)), 5);
     String data = "--data-dir=" + file("data");
-    try (DaemonProcess first = DaemonProcess.serve(directory, data)) {
+    try (DaemonProcess first = DaemonProcess.serve(directory, ENGINE, data)) {
       train(first, weights, gradients, "interrupted", 7, "interrupted-7");
       first.kill();
     }
-    try (DaemonProcess second = DaemonProcess.serve(directory, data)) {
+    try (DaemonProcess second = DaemonProcess.serve(directory, ENGINE, data)) {
       train(second, weights, gradients, "interrupted", 12, "interrupted-12");
       train(second, weights, gradients, "straight", 12, "straight-12");
       assertThat(second.terminate()).isZero();
+      assertThat(second.emulatorSaid()).isEmpty();
     }
     for (String name : List.of("a", "b")) {
       assertThat(read(file("interrupted-12"), name)).isEqualTo(read(file("straight-12"), name));
@@ -162,7 +164,7 @@ class CommandLineTest extends CommandLineFixture {
                 Main.class.getName(),
                 "bench",
                 "stream",
-                "--sizes=100",
+                "--sizes=" + (TestEngines.isCuda() ? 60 : 100),
                 "--repeats=1",
                 "--json",
                 "--server=" + daemon.grpc())
