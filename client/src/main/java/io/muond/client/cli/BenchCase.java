@@ -10,48 +10,41 @@ import io.muond.v1.Manifold;
 import io.muond.v1.Parameter;
 import io.muond.v1.ParameterList;
 import io.muond.v1.ParameterReport;
+import io.muond.v1.Precision;
 import io.muond.v1.ReportDetail;
 import io.muond.v1.Rule;
 import io.muond.v1.Solver;
+import io.muond.v1.StepReport;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.function.ToDoubleFunction;
 
 /**
  * One shape and solver to be measured, on weights and a gaussian gradient that are always the same.
  *
- * @param shape (m, n)
+ * @param shape of the weights
  * @param solver the solver
+ * @param precision of msign
  * @param msignSteps iterations of msign; 0 for the server's default
  * @param repeats timed steps of the fast solvers
  * @param iterations of dual ascent; 0 for its default
  */
-record BenchCase(List<Long> shape, Solver solver, int msignSteps, int repeats, int iterations) {
+record BenchCase(
+    BenchShape shape,
+    Solver solver,
+    Precision precision,
+    int msignSteps,
+    int repeats,
+    int iterations) {
   private static final double LEARNING_RATE = 0.1;
   private static final long SEED = 1;
 
-  /** Steps until the server's code is compiled. */
+  /** Steps until the server's code is compiled, and on a CUDA device captured and launched. */
   private static final int WARM_UP = 5;
-
-  /**
-   * Reads {@code MxN}.
-   *
-   * @throws IllegalArgumentException if it is something else
-   */
-  static List<Long> parseShape(String text) {
-    if (!text.matches("[1-9][0-9]{0,8}x[1-9][0-9]{0,8}")) {
-      throw new IllegalArgumentException("--shapes: %s (expected: MxN)".formatted(text));
-    }
-    String[] parts = text.split("x", -1);
-    return List.of(Long.valueOf(parts[0]), Long.valueOf(parts[1]));
-  }
-
-  /** {@code MxN}. */
-  static String size(List<Long> shape) {
-    return shape.get(0) + "x" + shape.get(1);
-  }
 
   String label() {
     String word = Choices.SOLVER.name(solver);
@@ -63,10 +56,10 @@ record BenchCase(List<Long> shape, Solver solver, int msignSteps, int repeats, i
   }
 
   private BenchResult measure(ModelHandle model) {
-    Map<String, Tensor> gradients = Map.of("w", gaussian(shape.get(0), shape.get(1)));
+    Map<String, Tensor> gradients = gradients();
     // Judged on the first step, from the same weights for every solver.
-    ParameterReport report = step(model, gradients, ReportDetail.REPORT_DETAIL_OPTIMUM);
-    List<ParameterReport> timed = new ArrayList<>();
+    StepReport judged = step(model, gradients, ReportDetail.REPORT_DETAIL_OPTIMUM);
+    List<StepReport> timed = new ArrayList<>();
     if (isFast()) {
       for (int i = 0; i < WARM_UP; i++) {
         step(model, gradients, ReportDetail.REPORT_DETAIL_BASIC);
@@ -75,17 +68,32 @@ record BenchCase(List<Long> shape, Solver solver, int msignSteps, int repeats, i
         timed.add(step(model, gradients, ReportDetail.REPORT_DETAIL_BASIC));
       }
     } else {
-      timed.add(report);
+      timed.add(judged);
     }
+    List<ParameterReport> reports = judged.getParametersList();
     return new BenchResult(
-        shape,
-        label(),
+        this,
         model.parameters().get(0).getRule().getMsignSteps(),
-        report.getSolverIterations(),
-        Statistics.median(timed.stream().map(ParameterReport::getSeconds).toList()),
-        timed.get(0).getFloatingPointOperations(),
-        report.getFeasibleObjective() / report.getOptimum(),
-        report.getTangencyRms());
+        reports.stream().mapToInt(ParameterReport::getSolverIterations).max().orElse(0),
+        Statistics.median(timed.stream().map(this::seconds).toList()),
+        sum(timed.get(0).getParametersList(), ParameterReport::getFloatingPointOperations),
+        sum(reports, ParameterReport::getFeasibleObjective)
+            / sum(reports, ParameterReport::getOptimum),
+        reports.stream().mapToDouble(ParameterReport::getTangencyRms).max().orElse(0));
+  }
+
+  private static double sum(
+      List<ParameterReport> reports, ToDoubleFunction<ParameterReport> number) {
+    return reports.stream().mapToDouble(number).sum();
+  }
+
+  /** Matrices of one size are stepped as one batch, whose time each of their reports tells. */
+  private double seconds(StepReport report) {
+    Map<List<Long>, Double> bySize = new HashMap<>();
+    for (int i = 0; i < report.getParametersCount(); i++) {
+      bySize.put(shape.matrix(i), report.getParameters(i).getSeconds());
+    }
+    return bySize.values().stream().mapToDouble(Double::doubleValue).sum();
   }
 
   /** The iterative solvers take so long that one step, which is judged too, must do. */
@@ -93,14 +101,34 @@ record BenchCase(List<Long> shape, Solver solver, int msignSteps, int repeats, i
     return solver == Solver.SOLVER_EXACT || solver == Solver.SOLVER_PROJECTED;
   }
 
-  private static ParameterReport step(
+  private static StepReport step(
       ModelHandle model, Map<String, Tensor> gradients, ReportDetail detail) {
     StepOptions options = StepOptions.learningRate(LEARNING_RATE).withReportDetail(detail);
-    return model.step(gradients, options).report().getParameters(0);
+    return model.step(gradients, options).report();
   }
 
   private CreateModelRequest request(String name, Duration lease) {
-    Rule.Builder rule = Rule.newBuilder().setSolver(solver).setMsignSteps(msignSteps);
+    ParameterList.Builder parameters = ParameterList.newBuilder();
+    for (int i = 0; i < shape.parameters().size(); i++) {
+      parameters.addParameters(
+          Parameter.newBuilder()
+              .setName(shape.name(i))
+              .addAllShape(shape.parameters().get(i))
+              .setManifold(Manifold.MANIFOLD_STIEFEL)
+              .setRadius(1)
+              .setRule(rule()));
+    }
+    return CreateModelRequest.newBuilder()
+        .setModel(name)
+        .setParameters(parameters)
+        .setSeed(SEED)
+        .setLeaseTtl(lease)
+        .build();
+  }
+
+  private Rule rule() {
+    Rule.Builder rule =
+        Rule.newBuilder().setSolver(solver).setPrecision(precision).setMsignSteps(msignSteps);
     if (solver == Solver.SOLVER_DUAL_ASCENT) {
       // Without a tolerance it runs to its end, as published, where rounding would let it stop.
       rule.getDualAscentBuilder().setTolerance(0);
@@ -108,20 +136,17 @@ record BenchCase(List<Long> shape, Solver solver, int msignSteps, int repeats, i
     if (iterations > 0) {
       rule.getDualAscentBuilder().setIterations(iterations);
     }
-    Parameter parameter =
-        Parameter.newBuilder()
-            .setName("w")
-            .addAllShape(shape)
-            .setManifold(Manifold.MANIFOLD_STIEFEL)
-            .setRadius(1)
-            .setRule(rule)
-            .build();
-    return CreateModelRequest.newBuilder()
-        .setModel(name)
-        .setParameters(ParameterList.newBuilder().addParameters(parameter))
-        .setSeed(SEED)
-        .setLeaseTtl(lease)
-        .build();
+    return rule.build();
+  }
+
+  private Map<String, Tensor> gradients() {
+    Map<String, Tensor> gradients = new HashMap<>();
+    for (int i = 0; i < shape.parameters().size(); i++) {
+      List<Long> dimensions = shape.parameters().get(i);
+      gradients.put(
+          shape.name(i), gaussian(dimensions.stream().mapToLong(Long::longValue).toArray()));
+    }
+    return gradients;
   }
 
   /** Standard normal entries, always the same. */

@@ -1,22 +1,19 @@
 package io.muond.client.cli;
 
-import java.util.List;
-
 /**
  * What was measured of one shape and solver.
  *
- * @param shape (m, n)
- * @param solver its word, with a suffix if it was not run in full
+ * @param of what was measured
  * @param msignSteps iterations of each msign
  * @param iterations of the solver's outer loop
- * @param seconds the median of the server's time for one step
+ * @param seconds the median of the server's time for one step: a CUDA device's events, a CPU's
+ *     clock
  * @param operations floating-point operations of one step
  * @param quality the feasible objective over the optimum
- * @param tangency the RMS of what is not tangent
+ * @param tangency the RMS of what is not tangent, the worst matrix's
  */
 record BenchResult(
-    List<Long> shape,
-    String solver,
+    BenchCase of,
     int msignSteps,
     int iterations,
     double seconds,

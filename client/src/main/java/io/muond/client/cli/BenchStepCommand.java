@@ -4,6 +4,8 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import io.muond.client.MuondClient;
 import io.muond.client.Progress;
+import io.muond.v1.GetServerInfoResponse;
+import io.muond.v1.Precision;
 import io.muond.v1.Solver;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -25,7 +27,9 @@ final class BenchStepCommand extends MeasuringCommand {
       split = ",",
       paramLabel = "MxN",
       defaultValue = "512x512,1024x512,2048x512,4096x512",
-      description = "The weights' shapes. Default: ${DEFAULT-VALUE}.")
+      description =
+          "The weights' shapes: MxN, a batch of matrices BxMxN, or the layers of a network joined"
+              + " by +. Default: ${DEFAULT-VALUE}.")
   private List<String> shapes;
 
   @Option(
@@ -44,6 +48,13 @@ final class BenchStepCommand extends MeasuringCommand {
   private int repeats;
 
   @Option(
+      names = "--precision",
+      paramLabel = "PRECISION",
+      defaultValue = "float32",
+      description = "Of msign. Default: ${DEFAULT-VALUE}.")
+  private String precision;
+
+  @Option(
       names = "--msign-steps",
       paramLabel = "N",
       description = "Iterations of msign. Default: the server's.")
@@ -56,43 +67,45 @@ final class BenchStepCommand extends MeasuringCommand {
           "%s: none (expected: at least one)"
               .formatted(shapes.isEmpty() ? "--shapes" : "--solvers"));
     }
-    shapes.forEach(BenchCase::parseShape);
+    shapes.forEach(BenchShape::parse);
     solvers.forEach(word -> Choices.SOLVER.parse("--solvers", word));
+    Choices.PRECISION.parse(precision);
     requirePositive("--repeats", repeats);
     ModelArguments.requireMsignSteps(msignSteps);
   }
 
   @Override
   void run(MuondClient client) throws IOException {
-    String engine = client.serverInfo().getEngine();
+    GetServerInfoResponse info = client.serverInfo();
     double gemm = client.measureGemm(GEMM_SIZE);
     List<BenchCase> cases = cases();
     List<BenchResult> results = new ArrayList<>();
     try (Progress progress = console().progress("measuring", cases.size(), "cases")) {
       for (BenchCase each : cases) {
-        measuring("--shapes: " + BenchCase.size(each.shape()));
+        measuring("--shapes: " + each.shape().text());
         results.add(each.measure(client, console()));
         progress.update(results.size(), each.label());
       }
     }
     if (json()) {
-      console().out().println(Json.text(json(client.target(), engine, gemm, results)));
+      console().out().println(Json.text(json(client.target(), info, gemm, results)));
     } else {
-      print(client.target(), engine, gemm, results);
+      print(client.target(), info, gemm, results);
     }
   }
 
   private List<BenchCase> cases() {
     List<BenchCase> cases = new ArrayList<>();
     int steps = msignSteps == null ? 0 : msignSteps;
+    Precision msign = Choices.PRECISION.parse(precision);
     for (String shape : shapes) {
-      List<Long> size = BenchCase.parseShape(shape);
+      BenchShape weights = BenchShape.parse(shape);
       for (String word : solvers) {
         Solver solver = Choices.SOLVER.parse("--solvers", word);
-        cases.add(new BenchCase(size, solver, steps, repeats, 0));
+        cases.add(new BenchCase(weights, solver, msign, steps, repeats, 0));
         // At even m = n the first iterate of dual ascent is optimal already.
-        if (solver == Solver.SOLVER_DUAL_ASCENT && size.get(0).equals(size.get(1))) {
-          cases.add(new BenchCase(size, solver, steps, repeats, 1));
+        if (solver == Solver.SOLVER_DUAL_ASCENT && weights.isSquare()) {
+          cases.add(new BenchCase(weights, solver, msign, steps, repeats, 1));
         }
       }
     }
@@ -100,16 +113,21 @@ final class BenchStepCommand extends MeasuringCommand {
   }
 
   private static JsonObject json(
-      String server, String engine, double gemm, List<BenchResult> results) {
+      String server, GetServerInfoResponse info, double gemm, List<BenchResult> results) {
     JsonObject json = new JsonObject();
     json.addProperty("server", server);
-    json.addProperty("engine", engine);
+    json.addProperty("engine", info.getEngine());
+    JsonArray devices = new JsonArray();
+    info.getDevicesList().forEach(device -> devices.add(device.getName()));
+    json.add("devices", devices);
     json.add("gemm_gflops", Json.number(gemm / GIGA));
     JsonArray array = new JsonArray();
     for (BenchResult result : results) {
       JsonObject entry = new JsonObject();
-      entry.add("shape", Json.numbers(result.shape()));
-      entry.addProperty("solver", result.solver());
+      entry.addProperty("case", result.of().shape().text());
+      entry.add("shapes", result.of().shape().json());
+      entry.addProperty("solver", result.of().label());
+      entry.addProperty("precision", Choices.PRECISION.name(result.of().precision()));
       entry.addProperty("msign_steps", result.msignSteps());
       entry.addProperty("iterations", result.iterations());
       entry.add("seconds", Json.number(result.seconds()));
@@ -124,14 +142,15 @@ final class BenchStepCommand extends MeasuringCommand {
     return json;
   }
 
-  private void print(String server, String engine, double gemm, List<BenchResult> results) {
+  private void print(
+      String server, GetServerInfoResponse info, double gemm, List<BenchResult> results) {
     console()
         .out()
         .printf(
             Locale.ROOT,
             "%s, engine %s, float32 matrix products of %d: %.4g GFLOP/s%n",
             server,
-            engine,
+            info.getEngine(),
             GEMM_SIZE,
             gemm / GIGA);
     Table table =
@@ -147,8 +166,8 @@ final class BenchStepCommand extends MeasuringCommand {
             "tangency");
     for (BenchResult result : results) {
       table.row(
-          BenchCase.size(result.shape()),
-          result.solver(),
+          result.of().shape().text(),
+          result.of().label(),
           result.iterations(),
           result.seconds() * 1e3,
           result.operations() / GIGA,

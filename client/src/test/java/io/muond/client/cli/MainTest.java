@@ -208,6 +208,9 @@ class MainTest {
         "model get --server 127.0.0.1:99999 m",
         "bench step --shapes 3by4",
         "bench step --shapes ,",
+        "bench step --shapes 3x4+",
+        "bench step --shapes 2x2x3x4",
+        "bench step --precision float8",
         "bench step --msign-steps 0",
         "bench stream --sizes 0",
         "bench stream --sizes ,",
@@ -356,9 +359,11 @@ class MainTest {
                 "step",
                 "--json",
                 "--shapes",
-                "4x4,6x3",
+                "4x4,6x3,2x6x3+3x4+6x3,2x5x5",
                 "--solvers",
                 "exact,dual-ascent",
+                "--precision",
+                "tf32",
                 "--repeats",
                 "2",
                 "--server",
@@ -366,11 +371,20 @@ class MainTest {
         .isZero();
     JsonObject json = JsonParser.parseString(output()).getAsJsonObject();
     assertThat(json.get("gemm_gflops").getAsDouble()).isEqualTo(100);
-    // The square shape has dual ascent's first iteration beside the full run.
-    assertThat(json.getAsJsonArray("results")).hasSize(5);
+    // A square shape has dual ascent's first iteration beside the full run.
+    assertThat(json.getAsJsonArray("results")).hasSize(10);
     JsonObject first = json.getAsJsonArray("results").get(0).getAsJsonObject();
     assertThat(first.get("feasible_objective_over_optimum").getAsDouble()).isEqualTo(0.75);
     assertThat(first.get("share_of_gemm").getAsDouble()).isEqualTo(0.01);
+    assertThat(first.get("seconds").getAsDouble()).isEqualTo(0.001);
+    assertThat(first.get("precision").getAsString()).isEqualTo("tf32");
+    JsonObject layers = json.getAsJsonArray("results").get(5).getAsJsonObject();
+    assertThat(layers.get("case").getAsString()).isEqualTo("2x6x3+3x4+6x3");
+    assertThat(layers.get("shapes").toString()).isEqualTo("[[2,6,3],[3,4],[6,3]]");
+    // Those of 6x3 are one batch, whose seconds both parameters tell.
+    assertThat(layers.get("seconds").getAsDouble()).isEqualTo(0.002);
+    assertThat(layers.get("floating_point_operations").getAsDouble()).isEqualTo(3e6);
+    assertThat(layers.get("feasible_objective_over_optimum").getAsDouble()).isEqualTo(0.75);
     assertThat(server.modelNames()).isEmpty();
     assertThat(run("bench", "step", "--shapes", "4x4", "--server", server.address())).isZero();
     assertThat(output()).contains("4x4").contains("projected");
