@@ -36,13 +36,16 @@ abstract class CommandLineFixture {
 
   @BeforeAll
   static void start() throws IOException {
+    TestEngines.requireDevice();
     daemon = DaemonProcess.serve(shared, ENGINE, "--data-dir=" + shared.resolve("data"));
   }
 
   @AfterAll
   static void stop() throws Exception {
-    assertThat(daemon.terminate()).isZero();
-    assertThat(daemon.emulatorSaid()).isEmpty();
+    if (daemon != null) {
+      assertThat(daemon.terminate()).isZero();
+      assertThat(daemon.emulatorSaid()).isEmpty();
+    }
   }
 
   /** What a command printed, and its exit status. */

@@ -71,6 +71,13 @@ public final class TestEngines {
     }
   }
 
+  /** Skips a test that asks for a CUDA device by itself, in another process, if there is none. */
+  public static void requireDevice() {
+    if (CUDA) {
+      cuda(0);
+    }
+  }
+
   /** Fails if memory is still out. */
   public static void close(Engine engine) {
     close(engine, 0);
