@@ -13,9 +13,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /**
- * A server in a process of its own, on the CPU engine and ports of the system's choice, in a
- * temporary directory. The process belongs to this object: {@link #stop} ends it in order, {@link
- * #close} in any case.
+ * A server in a process of its own, on ports of the system's choice, in a temporary directory. The
+ * process belongs to this object: {@link #stop} ends it in order, {@link #close} in any case.
  */
 final class Daemon implements AutoCloseable {
   private static final long POLL_MILLIS = 20;
@@ -35,19 +34,26 @@ final class Daemon implements AutoCloseable {
     Runtime.getRuntime().addShutdownHook(reaper);
   }
 
+  /** Starts the server on the CPU engine and waits until it serves. */
+  static Daemon start(Path jar, Duration patience) throws IOException, InterruptedException {
+    return start(jar, "cpu", patience);
+  }
+
   /**
    * Starts the server and waits until it serves.
    *
+   * @param engine cpu or cuda
    * @throws IOException if it ends early, or does not serve in time; the message has its last lines
    */
-  static Daemon start(Path jar, Duration patience) throws IOException, InterruptedException {
+  static Daemon start(Path jar, String engine, Duration patience)
+      throws IOException, InterruptedException {
     if (!Files.isRegularFile(jar)) {
       throw new IOException("%s: no such file (expected: the server's jar)".formatted(jar));
     }
     Path directory = Files.createTempDirectory("muond-quickstart-");
     Daemon daemon;
     try {
-      daemon = new Daemon(directory, launch(jar, directory));
+      daemon = new Daemon(directory, launch(jar, engine, directory));
     } catch (IOException e) {
       deleteAll(directory);
       throw e;
@@ -61,7 +67,7 @@ final class Daemon implements AutoCloseable {
     return daemon;
   }
 
-  private static Process launch(Path jar, Path directory) throws IOException {
+  private static Process launch(Path jar, String engine, Path directory) throws IOException {
     List<String> command =
         List.of(
             Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -69,7 +75,7 @@ final class Daemon implements AutoCloseable {
             jar.toAbsolutePath().toString(),
             "--port=0",
             "--http-port=0",
-            "--engine=cpu",
+            "--engine=" + engine,
             "--ready-file=" + ready(directory));
     return new ProcessBuilder(command)
         .directory(directory.toFile())
@@ -131,8 +137,13 @@ final class Daemon implements AutoCloseable {
     deleteAll(directory);
   }
 
+  /** What the server has printed so far. */
+  List<String> printed() throws IOException {
+    return Files.readAllLines(log(directory), StandardCharsets.UTF_8);
+  }
+
   private IOException failure(String what) throws IOException {
-    List<String> lines = Files.readAllLines(log(directory), StandardCharsets.UTF_8);
+    List<String> lines = printed();
     List<String> tail = lines.subList(Math.max(0, lines.size() - LOG_TAIL), lines.size());
     return new IOException(what + "; its last lines:\n" + String.join("\n", tail));
   }

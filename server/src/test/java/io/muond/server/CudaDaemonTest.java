@@ -2,20 +2,28 @@ package io.muond.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import io.muond.server.engine.TestEngines;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 /** A daemon on a CUDA device beside one on the CPU, through the command line and files. */
 class CudaDaemonTest extends CommandLineFixture {
   private static final List<String> NAMES = List.of("square", "tall", "wide");
+
+  @BeforeAll
+  static void cuda() {
+    assumeTrue(TestEngines.isCuda(), "-Dmuond.test.engine=cuda");
+  }
 
   private Path tensors(String name, int seed) throws IOException {
     return write(
