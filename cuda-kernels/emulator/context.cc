@@ -149,6 +149,14 @@ void endContext(const std::shared_ptr<Context>& context) {
   removeObjects(driver.events, *context);
   removeObjects(driver.streams, *context);
   context->inflight.clear();
+  for (const auto& [address, range] : driver.host.ranges()) {
+    if (range.context != context->handle) continue;
+    for (const auto& [ordinal, mapped] : range.mapped) {
+      Device& device = driver.device(ordinal);
+      std::lock_guard<std::mutex> hold(device.lock);
+      device.memory.release(mapped);
+    }
+  }
   driver.host.end(context->handle);
   releaseMemory(*context);
   driver.contexts.remove(context->handle);

@@ -83,6 +83,14 @@ void HostMemory::end(Handle context) {
   for (void* address : allocated) release(address);
 }
 
+std::pair<uintptr_t, HostMemory::Range*> HostMemory::mapping(const void* address) {
+  uintptr_t start = reinterpret_cast<uintptr_t>(address);
+  for (auto& [base, range] : ranges_) {
+    if (start >= base && start - base < range.bytes) return {base, &range};
+  }
+  return {0, nullptr};
+}
+
 const HostMemory::Range* HostMemory::holding(const void* address, uint64_t bytes) const {
   uintptr_t start = reinterpret_cast<uintptr_t>(address);
   auto next = ranges_.upper_bound(start);

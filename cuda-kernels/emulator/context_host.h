@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "symbols.h"
 
@@ -18,6 +19,7 @@ class HostMemory {
     Handle context;  // with which it goes
     unsigned flags;
     std::string site;
+    std::map<int, uint64_t> mapped = {};  // its address on each device that was asked for it
   };
 
   /** New memory, filled with a pattern that reads as NaN: its content is undefined on hardware. */
@@ -27,6 +29,8 @@ class HostMemory {
               const std::string& site);
   void withdraw(void* address);
 
+  /** Its addresses on devices, to be added to, and where it begins. */
+  std::pair<uintptr_t, Range*> mapping(const void* address);
   /** The range that holds all these bytes, or null. */
   const Range* holding(const void* address, uint64_t bytes) const;
   /** The same, as a Fault that names the call. */

@@ -58,6 +58,9 @@ class DeviceMemory {
 
   /** Returns the address of `bytes` > 0 uninitialised bytes; `site` names them in messages. */
   uint64_t allocate(uint64_t bytes, const std::string& site);
+  /** Gives page-locked memory of the host an address on the device, to be released like an
+   * allocation; it takes nothing of the capacity. */
+  uint64_t map(void* host, uint64_t bytes, const std::string& site);
   /** Frees an allocation; a fault on anything but the start of a live one. */
   void release(uint64_t address);
 

@@ -135,8 +135,38 @@ int cuMemFreeHost(void* address) {
   return call(__func__, [&](Call& call) {
     hostCall(call);
     const HostMemory::Range* range = Driver::get().host.holding(address, 1);
-    if (range != nullptr) demandIdle(nullptr, hostRange(address, range->bytes), call.site());
+    if (range != nullptr) {
+      demandIdle(nullptr, hostRange(address, range->bytes), call.site());
+      for (const auto& [ordinal, mapped] : range->mapped) {
+        withMemory(Driver::get().device(ordinal),
+                   [at = mapped](DeviceMemory& memory) { memory.release(at); });
+      }
+    }
     Driver::get().host.release(address);
+  });
+}
+
+/** Where kernels find memory that was allocated to be mapped. What they write there is seen by the
+ * host once it has waited for them, as elsewhere. */
+int cuMemHostGetDevicePointer_v2(DevicePointer* address, void* host, unsigned flags) {
+  return call(__func__, [&](Call& call) {
+    std::shared_ptr<Context> context = hostCall(call);
+    if (flags != 0) throw Fault(CUDA_INVALID_VALUE, format("flags %u (expected: 0)", flags));
+    auto [base, range] = Driver::get().host.mapping(host);
+    if (range == nullptr || (range->flags & kDeviceMapped) == 0)
+      throw Fault(CUDA_INVALID_VALUE,
+                  format("%p is no host memory made with CU_MEMHOSTALLOC_DEVICEMAP", host));
+    int ordinal = context->device->ordinal;
+    if (range->mapped.count(ordinal) == 0) {
+      void* start = reinterpret_cast<void*>(base);
+      uint64_t bytes = range->bytes;
+      uint64_t made = withMemory(*context->device, [&](DeviceMemory& memory) {
+        return memory.map(start, bytes, call.site());
+      });
+      Driver::get().host.mapping(host).second->mapped[ordinal] = made;
+    }
+    given(address, "address") = Driver::get().host.mapping(host).second->mapped.at(ordinal) +
+                                (reinterpret_cast<uintptr_t>(host) - base);
   });
 }
 

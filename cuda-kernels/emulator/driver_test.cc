@@ -96,6 +96,33 @@ TEST(host_memory_released_while_work_is_pending, SETTINGS(),
   OK(cuStreamSynchronize(stream));
 }
 
+TEST(kernels_write_to_mapped_host_memory, SETTINGS(),
+     LINES("cuMemHostGetDevicePointer_v2|is no host memory made with CU_MEMHOSTALLOC_DEVICEMAP",
+           "kernel|0x|that was freed")) {
+  OnDevice device;
+  AStream stream;
+  Fill fill;
+  size_t before, after, total;
+  OK(cuMemGetInfo_v2(&before, &total));
+  void* host;
+  DevicePointer address, again;
+  OK(cuMemHostAlloc(&host, 64, 2));
+  OK(cuMemHostGetDevicePointer_v2(&address, host, 0));
+  OK(cuMemHostGetDevicePointer_v2(&again, static_cast<char*>(host) + 16, 0));
+  CHECK(again == address + 16);
+  OK(cuMemGetInfo_v2(&after, &total));
+  CHECK(after == before);
+  OK(fill(address, 7, 16, stream));
+  OK(cuStreamSynchronize(stream));
+  for (int i = 0; i < 16; i++) CHECK(static_cast<uint32_t*>(host)[i] == 7);
+  OK(cuMemFreeHost(host));
+  Pinned<char> plain(64);
+  CHECK_CODE(CUDA_INVALID_VALUE, cuMemHostGetDevicePointer_v2(&again, plain.values, 0));
+  OK(fill(address, 7, 16, stream));
+  CHECK_CODE(CUDA_ILLEGAL_ADDRESS, cuStreamSynchronize(stream));
+  std::_Exit(0);  // the context is lost: nothing can be given back
+}
+
 TEST(stream_ordered_free, SETTINGS(), LINES("cuMemcpyDtoHAsync_v2|freed")) {
   OnDevice device;
   AStream stream;

@@ -33,6 +33,7 @@ int cuMemAllocAsync(DevicePointer*, size_t, Handle);
 int cuMemFreeAsync(DevicePointer, Handle);
 int cuMemHostAlloc(void**, size_t, unsigned);
 int cuMemFreeHost(void*);
+int cuMemHostGetDevicePointer_v2(DevicePointer*, void*, unsigned);
 int cuMemHostRegister_v2(void*, size_t, unsigned);
 int cuMemHostUnregister(void*);
 int cuMemcpyHtoD_v2(DevicePointer, const void*, size_t);

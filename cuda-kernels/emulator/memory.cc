@@ -64,11 +64,17 @@ Region& DeviceMemory::Space::add(uint64_t bytes, const std::string& site) {
     throw Fault(CUDA_OUT_OF_MEMORY, "out of device memory at " + site + ": needed " +
                                         std::to_string(bytes) + " bytes, available " +
                                         std::to_string(available));
-  uint64_t base = place(roundUp(bytes));
-  auto region = std::make_unique<Region>(base, bytes, site);
-  next_ = base + roundUp(bytes) + kGapBytes;
   used += roundUp(bytes);
-  return *(regions_[base] = std::move(region));
+  return keep(std::make_unique<Region>(place(roundUp(bytes)), bytes, site));
+}
+
+Region& DeviceMemory::Space::map(uint8_t* host, uint64_t bytes, const std::string& site) {
+  return keep(std::make_unique<Region>(place(roundUp(bytes)), bytes, site, host));
+}
+
+Region& DeviceMemory::Space::keep(std::unique_ptr<Region> region) {
+  next_ = region->base + roundUp(region->bytes) + kGapBytes;
+  return *(regions_[region->base] = std::move(region));
 }
 
 void DeviceMemory::Space::remove(uint64_t address) {
@@ -79,7 +85,7 @@ void DeviceMemory::Space::remove(uint64_t address) {
         "free of " + hex(address) + ", which no live allocation begins with" + describe(address));
   freed_.push_back({at->first, at->second->bytes, at->second->site});
   if (freed_.size() > kFreedRemembered) freed_.pop_front();
-  used -= roundUp(at->second->bytes);
+  if (!at->second->isHosts()) used -= roundUp(at->second->bytes);
   regions_.erase(at);
 }
 
@@ -154,6 +160,9 @@ DeviceMemory::~DeviceMemory() = default;
 uint64_t DeviceMemory::allocate(uint64_t bytes, const std::string& site) {
   return space_->add(bytes, site).base;
 }
+uint64_t DeviceMemory::map(void* host, uint64_t bytes, const std::string& site) {
+  return space_->map(static_cast<uint8_t*>(host), bytes, site).base;
+}
 void DeviceMemory::release(uint64_t address) { space_->remove(address); }
 uint64_t DeviceMemory::capacity() const { return space_->capacity; }
 uint64_t DeviceMemory::used() const { return space_->used; }
@@ -162,7 +171,7 @@ bool DeviceMemory::owns(uint64_t address) const { return space_->owns(address); 
 std::vector<DeviceMemory::Allocation> DeviceMemory::live() const {
   std::vector<Allocation> all;
   for (const auto& [base, region] : space_->regions())
-    all.push_back({base, region->bytes, region->site});
+    if (!region->isHosts()) all.push_back({base, region->bytes, region->site});
   return all;
 }
 

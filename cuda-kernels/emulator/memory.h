@@ -35,6 +35,8 @@ class Region {
   static constexpr uint64_t kPage = 4096;
 
   Region(uint64_t base, uint64_t bytes, std::string site);
+  /** Memory of the host, which stays the caller's; all of it counts as initialised. */
+  Region(uint64_t base, uint64_t bytes, std::string site, uint8_t* host);
 
   const uint64_t base, bytes;
   const std::string site;
@@ -42,6 +44,8 @@ class Region {
   uint8_t* const valid;
   /** One for each word of four bytes. */
   Track* const tracks;
+
+  bool isHosts() const { return dataPages_.data() == nullptr; }
 
   bool contains(uint64_t address, uint64_t size) const {
     return address - base <= bytes && size <= bytes - (address - base);
@@ -61,7 +65,7 @@ class Region {
   void clearTracks();
 
  private:
-  Region(uint64_t base, uint64_t bytes, std::string site, Mapping data, Mapping valid,
+  Region(uint64_t base, uint64_t bytes, std::string site, uint8_t* at, Mapping data, Mapping valid,
          Mapping tracks);
   uint32_t* pages() const { return reinterpret_cast<uint32_t*>(pages_.data()); }
 
@@ -74,6 +78,8 @@ class DeviceMemory::Space {
   Space(int ordinal, uint64_t capacity);
 
   Region& add(uint64_t bytes, const std::string& site);
+  /** Gives memory of the host an address here, until it is removed. */
+  Region& map(uint8_t* host, uint64_t bytes, const std::string& site);
   void remove(uint64_t address);
   /** The live region that holds `address`, or null. */
   Region* find(uint64_t address) const;
@@ -102,6 +108,7 @@ class DeviceMemory::Space {
   static constexpr uint64_t kGapBytes = uint64_t{1} << 30;
 
   uint64_t place(uint64_t bytes);
+  Region& keep(std::unique_ptr<Region> region);
   bool fits(uint64_t address, uint64_t bytes) const;
 
   const uint64_t first_;

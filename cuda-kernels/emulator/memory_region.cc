@@ -41,18 +41,28 @@ constexpr uint64_t kSlack = 512;
 
 uint64_t roundUp(uint64_t n, uint64_t to) { return (n + to - 1) / to * to; }
 
+Mapping tracksOf(uint64_t bytes) {
+  return Mapping((roundUp(bytes, 4) + kSlack) / 4 * sizeof(Track));
+}
+
 }  // namespace
 
 Region::Region(uint64_t base, uint64_t bytes, std::string site)
-    : Region(base, bytes, std::move(site), Mapping(bytes + kSlack), Mapping(bytes + kSlack),
-             Mapping((roundUp(bytes, 4) + kSlack) / 4 * sizeof(Track))) {}
+    : Region(base, bytes, std::move(site), nullptr, Mapping(bytes + kSlack),
+             Mapping(bytes + kSlack), tracksOf(bytes)) {}
 
-Region::Region(uint64_t base, uint64_t bytes, std::string site, Mapping data, Mapping valid,
-               Mapping tracks)
+Region::Region(uint64_t base, uint64_t bytes, std::string site, uint8_t* host)
+    : Region(base, bytes, std::move(site), host, Mapping(), Mapping(bytes + kSlack),
+             tracksOf(bytes)) {
+  std::memset(valid, kInitialised, bytes);
+}
+
+Region::Region(uint64_t base, uint64_t bytes, std::string site, uint8_t* at, Mapping data,
+               Mapping valid, Mapping tracks)
     : base(base),
       bytes(bytes),
       site(std::move(site)),
-      data(data.data()),
+      data(at != nullptr ? at : data.data()),
       valid(valid.data()),
       tracks(reinterpret_cast<Track*>(tracks.data())),
       dataPages_(std::move(data)),

@@ -3,6 +3,7 @@
 // made in float64 and rounded once. Grid: enough blocks of 256 threads to fill the device, which go
 // on from pack to pack; no shared memory. Scalars: double[count], one per matrix.
 
+#include "polynomial.cuh"
 #include "walk.cuh"
 
 /** y ← α x + β y, where α = alpha · alphas[k] (alphas may be null); with β = 0, y is not read. */
@@ -91,18 +92,12 @@ extern "C" __global__ __launch_bounds__(256) void scaledPolynomial(
     Walk walk, double a, double b, double c, const double* f, Floats s, Floats s2, Floats p) {
   eachPackOfGrid(walk, [&](auto pack, const Place& at) {
     constexpr int W = decltype(pack)::width;
-    double norm = f[at.matrix];
-    double inverse = norm == 0 ? 0 : 1 / norm;
-    double root = sqrt(sqrt(inverse));
-    float diagonal = (float)(a * root);
-    float forS = (float)(b * root * root * root);
-    float forS2 = (float)(c * root * inverse);
+    ScaledPolynomial scaled(a, b, c, f[at.matrix]);
     Pack<W> first = load<W>(s, at);
     Pack<W> second = load<W>(s2, at);
 #pragma unroll
     for (int e = 0; e < W; e++) {
-      float sum = forS * first.v[e] + forS2 * second.v[e];
-      first.v[e] = at.row == at.col + e ? sum + diagonal : sum;
+      first.v[e] = scaled.at(first.v[e], second.v[e], at.row == at.col + e);
     }
     store<W>(first, p, at);
   });

@@ -6,6 +6,7 @@
 
 #include "halves.cuh"
 #include "mirror.cuh"
+#include "polynomial.cuh"
 #include "walk.cuh"
 
 using Halves = Operand<unsigned short>;
@@ -73,19 +74,14 @@ extern "C" __global__ __launch_bounds__(256) void scaledPolynomialHalf(
     Halves p) {
   eachPackOfGrid(walk, [&](auto pack, const Place& at) {
     constexpr int W = decltype(pack)::width;
-    double norm = f[at.matrix];
-    double inverse = norm == 0 ? 0 : 1 / norm;
-    double root = sqrt(sqrt(inverse));
-    float diagonal = (float)(a * root);
-    float forS = (float)(b * root * root * root);
-    float forS2 = (float)(c * root * inverse);
+    ScaledPolynomial scaled(a, b, c, f[at.matrix]);
     unsigned short halves[W];
     loadHalves<W>(s.at(at.matrix, at.row, at.col), at.n, halves);
     Pack<W> second = load<W>(s2, at);
 #pragma unroll
     for (int e = 0; e < W; e++) {
-      float sum = forS * widen(type, halves[e]) + forS2 * second.v[e];
-      halves[e] = narrow(type, at.row == at.col + e ? sum + diagonal : sum);
+      float value = scaled.at(widen(type, halves[e]), second.v[e], at.row == at.col + e);
+      halves[e] = narrow(type, value);
     }
     storeHalves<W>(halves, p.at(at.matrix, at.row, at.col), at.n);
   });

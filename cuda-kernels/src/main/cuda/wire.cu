@@ -66,6 +66,19 @@ extern "C" __global__ __launch_bounds__(256) void receive(
   }
 }
 
+/**
+ * Tells what receive has found, if anything: *told, in memory of the host, ← *nonFinite, which
+ * becomes −1 again. One thread; where there is nothing to tell, nothing goes over the bus.
+ */
+extern "C" __global__ __launch_bounds__(32) void tellNonFinite(
+    unsigned long long* nonFinite, unsigned long long* told) {
+  unsigned long long found = *nonFinite;
+  if (threadIdx.x == 0 && found != ~0ull) {
+    *told = found;
+    *nonFinite = ~0ull;
+  }
+}
+
 template <int W>
 __device__ void sendAll(int type, const float* from, void* to, long long count) {
   long long stride = (long long)gridDim.x * blockDim.x * W;

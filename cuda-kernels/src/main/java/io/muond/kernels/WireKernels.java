@@ -30,6 +30,18 @@ public final class WireKernels {
     launch(stream, "receive", count, width, arguments);
   }
 
+  /**
+   * *told ← *nonFinite ← −1 unless that is −1 already: tells the host, without a copy where there
+   * is nothing to tell.
+   *
+   * @param nonFinite as of {@link #receive}
+   * @param told device pointer to int64 in mapped memory of the host
+   */
+  public void tellNonFinite(CUstream stream, long nonFinite, long told) {
+    Arguments arguments = new Arguments().i64(nonFinite).i64(told);
+    module.launch(stream, "tellNonFinite", 1, 1, arguments);
+  }
+
   /** Rounds {@code count} float32 to elements of {@code type}, to nearest, ties to even. */
   public void send(CUstream stream, WireType type, long from, long to, long count) {
     int width = width(type, to, from);

@@ -133,6 +133,12 @@ class WireTest {
     device.write(from, x, 0, count);
     wire.receive(device.stream(), WireType.FLOAT32, from, to, count, 1L << 40, nonFinite);
     assertThat(device.longs(nonFinite, 1)).containsExactly((1L << 40) + bad);
+    long told = device.integer(-1);
+    wire.tellNonFinite(device.stream(), nonFinite, told);
+    assertThat(device.longs(told, 1)).containsExactly((1L << 40) + bad);
+    assertThat(device.longs(nonFinite, 1)).containsExactly(-1);
+    wire.tellNonFinite(device.stream(), nonFinite, told);
+    assertThat(device.longs(told, 1)).containsExactly((1L << 40) + bad);
     long sent = device.allocate(4L * count);
     wire.send(device.stream(), WireType.FLOAT32, to, sent, count);
     device.read(sent, received, 0, count);

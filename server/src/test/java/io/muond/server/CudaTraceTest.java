@@ -60,11 +60,7 @@ class CudaTraceTest {
         .hasSize(chunks.size() + out.size());
     assertThat(chunks).hasSizeGreaterThan(2).allMatch(call -> bytes(call) <= 2 << 20);
     assertThat(sum(chunks)).isEqualTo(GRADIENT_BYTES);
-    // With each chunk, the index of its first number that is not finite.
-    List<String> checks = out.stream().filter(call -> !onEngine(call)).toList();
-    assertThat(checks).hasSameSizeAs(chunks).allMatch(call -> bytes(call) == Long.BYTES);
-    List<String> report = out.stream().filter(CudaTraceTest::onEngine).toList();
-    assertThat(sum(report)).isEqualTo(REPORT_BYTES);
+    assertThat(sum(out)).isEqualTo(REPORT_BYTES);
     assertThat(calls).filteredOn(call -> call.startsWith("cuGraphLaunch")).hasSize(1);
     assertThat(calls).noneMatch(call -> call.startsWith("cuMem") && call.contains("Alloc"));
     isWaitedForOnce(calls.stream().filter(CudaTraceTest::onEngine).toList());

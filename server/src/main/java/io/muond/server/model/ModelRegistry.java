@@ -120,9 +120,12 @@ public final class ModelRegistry implements AutoCloseable {
     if (!ready) {
       return CompletableFuture.completedFuture(model);
     }
-    return model
-        .exclusively(() -> model.saver().saveFirst())
-        .handle((ignored, failure) -> failure)
+    return keptIf(model.exclusively(() -> model.saver().saveFirst()), model);
+  }
+
+  /** The model, once {@code done} has succeeded; if it fails, nothing of the model is kept. */
+  private static CompletableFuture<Model> keptIf(CompletableFuture<?> done, Model model) {
+    return done.handle((ignored, failure) -> failure)
         .thenCompose(
             failure ->
                 failure == null
@@ -269,14 +272,7 @@ public final class ModelRegistry implements AutoCloseable {
   }
 
   private CompletableFuture<Model> loadInto(Model model, Saved saved, String incarnation) {
-    return restorer
-        .restore(model, saved, incarnation)
-        .handle((ignored, failure) -> failure)
-        .thenCompose(
-            failure ->
-                failure == null
-                    ? CompletableFuture.completedFuture(model)
-                    : discard(model, failure));
+    return keptIf(restorer.restore(model, saved, incarnation), model);
   }
 
   /**

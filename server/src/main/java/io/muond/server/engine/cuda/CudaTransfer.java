@@ -101,12 +101,19 @@ final class CudaTransfer {
   private final class Slot {
     private final CUstream stream = new CUstream();
     private final PinnedMemory host = new PinnedMemory(device, SLOT_BYTES);
-    private final PinnedMemory index = new PinnedMemory(device, Long.BYTES);
+
+    /** Where the device tells of an element that is not finite: −1 if there is none. */
+    private final PinnedMemory told = new PinnedMemory(device, Long.BYTES);
+
     private final long staged = device.reserve("staging", SLOT_BYTES);
     private final long nonFinite = device.reserve("staging", Long.BYTES);
 
     Slot() {
       device.create(stream);
+      check(
+          JCudaDriver.cuMemsetD32Async(Cuda.at(nonFinite), -1, Long.BYTES / Integer.BYTES, stream),
+          "cuMemsetD32Async");
+      check(JCudaDriver.cuStreamSynchronize(stream), "cuStreamSynchronize");
     }
 
     private WireKernels kernels() {
@@ -120,16 +127,12 @@ final class CudaTransfer {
       check(
           JCudaDriver.cuMemcpyHtoDAsync(Cuda.at(staged), host.pointer(), bytes, stream),
           "cuMemcpyHtoDAsync");
-      check(
-          JCudaDriver.cuMemsetD32Async(Cuda.at(nonFinite), -1, Long.BYTES / Integer.BYTES, stream),
-          "cuMemsetD32Async");
+      told.bytes().putLong(0, -1);
       long count = bytes / type.bytes();
       kernels().receive(stream, Views.wireType(type), staged, to, count, first, nonFinite);
-      check(
-          JCudaDriver.cuMemcpyDtoHAsync(index.pointer(), Cuda.at(nonFinite), Long.BYTES, stream),
-          "cuMemcpyDtoHAsync");
+      kernels().tellNonFinite(stream, nonFinite, told.address());
       check(JCudaDriver.cuStreamSynchronize(stream), "cuStreamSynchronize");
-      return index.bytes().getLong(0);
+      return told.bytes().getLong(0);
     }
 
     void send(long from, ElementType type, ByteBuffer to, int bytes) {

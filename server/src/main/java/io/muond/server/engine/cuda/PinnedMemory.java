@@ -13,16 +13,21 @@ import jcuda.driver.JCudaDriver;
  * device.
  */
 final class PinnedMemory {
+  private static final int MAPPED = JCudaDriver.CU_MEMHOSTALLOC_DEVICEMAP;
+
   private final Pointer pointer = new Pointer();
   private final ByteBuffer bytes;
+  private final long address;
 
   /**
+   * Memory for copies, which kernels may reach as well.
+   *
    * @throws CudaException if the host has none, naming the bytes
    */
   PinnedMemory(CudaDevice device, int size) {
     device.bind();
     try {
-      check(JCudaDriver.cuMemHostAlloc(pointer, size, 0), "cuMemHostAlloc");
+      check(JCudaDriver.cuMemHostAlloc(pointer, size, MAPPED), "cuMemHostAlloc");
     } catch (CudaException e) {
       throw new CudaException(
           Cuda.isOutOfMemory(e)
@@ -31,7 +36,15 @@ final class PinnedMemory {
           e);
     }
     device.onClose(() -> check(JCudaDriver.cuMemFreeHost(pointer), "cuMemFreeHost"));
+    Cuda.Address mapped = new Cuda.Address();
+    check(JCudaDriver.cuMemHostGetDevicePointer(mapped, pointer, 0), "cuMemHostGetDevicePointer");
+    address = mapped.value();
     bytes = pointer.getByteBuffer(0, size).order(ByteOrder.LITTLE_ENDIAN);
+  }
+
+  /** Where kernels find it. */
+  long address() {
+    return address;
   }
 
   Pointer pointer() {

@@ -12,7 +12,7 @@ import jcuda.driver.CUstream;
  * them, until the next sequence. Within one, operations follow each other on one stream.
  */
 final class TilePointers {
-  private static final long BYTES = 4L << 20;
+  private static final long BYTES = 1L << 20;
 
   private static final long ALIGNMENT = 256;
 
