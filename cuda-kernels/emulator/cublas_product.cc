@@ -122,6 +122,15 @@ float convert(const uint8_t* bytes, Type type, Compute compute) {
   }
 }
 
+/** Pointers that lie on the device must suit tensor cores: cuBLAS cannot choose by them. */
+void demandAligned(const Queued& queued, const Operand& operand, uint64_t address,
+                   const std::string& who) {
+  if (operand.list && queued.arithmetic == Arithmetic::Tensor && address % 16 != 0)
+    throw Fault(CUDA_MISALIGNED_ADDRESS,
+                format("%s: at 0x%llx (expected: a multiple of 16 bytes, for tensor cores)",
+                       who.c_str(), static_cast<unsigned long long>(address)));
+}
+
 /** Reads a stored matrix, column by column unless its columns adjoin, and packs it as op(matrix).
  */
 Packed load(const Queued& queued, const Operand& operand, int64_t index, Packed::Side side,
@@ -133,6 +142,7 @@ Packed load(const Queued& queued, const Operand& operand, int64_t index, Packed:
   const std::string who =
       queued.what + format(", %s, matrix %lld", operand.name, static_cast<long long>(index));
   uint64_t address = operand.locate(index, memory, who), unit = bytesOf(operand.type);
+  demandAligned(queued, operand, address, who);
   int64_t together = operand.ld == operand.rows ? operand.columns : 1;
   std::vector<uint8_t> bytes(static_cast<size_t>(operand.rows * together) * unit);
   std::vector<float> values(static_cast<size_t>(operand.rows));
@@ -170,6 +180,7 @@ void finish(const Queued& queued, int64_t index, const std::vector<float>& produ
   Device& memory = *queued.device;
   const std::string who = queued.what + format(", C, matrix %lld", static_cast<long long>(index));
   uint64_t address = c.locate(index, memory, who), unit = bytesOf(c.type);
+  demandAligned(queued, c, address, who);
   std::vector<uint8_t> bytes(static_cast<size_t>(c.rows) * unit);
   for (int64_t column = 0; column < c.columns; column++) {
     int64_t from = queued.product.triangle == 'L' ? column : 0;

@@ -3,8 +3,8 @@ package io.muond.kernels;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import jcuda.CudaException;
 import jcuda.Pointer;
 import jcuda.driver.CUfunction;
@@ -25,7 +25,7 @@ final class Module implements AutoCloseable {
 
   private final String name;
   private final CUmodule module = new CUmodule();
-  private final Map<String, CUfunction> functions = new HashMap<>();
+  private final Map<String, CUfunction> functions = new ConcurrentHashMap<>();
   private boolean closed;
 
   Module(String name) {

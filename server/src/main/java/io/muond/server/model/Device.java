@@ -8,6 +8,7 @@ import io.muond.server.optimizer.Optimizer;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 
 /**
  * A device of the server: its engine, the one thread that computes with it, and what its models
@@ -71,13 +72,17 @@ public final class Device implements AutoCloseable {
   /** Waits for what was submitted, and frees what models have shared. */
   @Override
   public void close() {
-    thread
-        .submit(
-            () -> {
-              workspace.close();
-              return null;
-            })
-        .join();
-    thread.close();
+    try {
+      thread
+          .submit(
+              () -> {
+                workspace.close();
+                return null;
+              })
+          .orTimeout(1, TimeUnit.MINUTES)
+          .join();
+    } finally {
+      thread.close();
+    }
   }
 }

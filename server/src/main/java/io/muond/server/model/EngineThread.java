@@ -11,7 +11,14 @@ final class EngineThread implements AutoCloseable {
   private final ExecutorService executor;
 
   EngineThread(String name) {
-    executor = Executors.newSingleThreadExecutor(task -> new Thread(task, name));
+    executor = Executors.newSingleThreadExecutor(task -> thread(task, name));
+  }
+
+  /** One that a device that hangs does not keep the process alive by. */
+  private static Thread thread(Runnable task, String name) {
+    Thread thread = new Thread(task, name);
+    thread.setDaemon(true);
+    return thread;
   }
 
   /** Runs {@code work} on the thread. */

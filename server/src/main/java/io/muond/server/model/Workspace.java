@@ -20,14 +20,20 @@ final class Workspace implements AutoCloseable {
     this.engine = engine;
   }
 
-  /** As large as the largest demand; null while there is none. */
+  /**
+   * As large as the largest demand; there is one. Where it could not be made larger, it is made
+   * again as it was.
+   *
+   * @throws OutOfDeviceMemoryException if that fails too
+   */
   Memory memory() {
+    resize();
     return memory;
   }
 
-  /** All of it; there is some. */
+  /** All of it. */
   Region region() {
-    return new Region(memory, 0, memory.floats());
+    return new Region(memory(), 0, memory.floats());
   }
 
   private long heldBytes() {
@@ -57,15 +63,22 @@ final class Workspace implements AutoCloseable {
     try {
       resize();
     } catch (OutOfDeviceMemoryException e) {
-      release(workspaceFloats);
+      withdraw(workspaceFloats);
       throw Refusals.outOfMemory(model, device.ordinal(), needed, e.availableBytes());
+    } catch (RuntimeException e) {
+      withdraw(workspaceFloats);
+      throw e;
     }
   }
 
   /** Withdraws a demand. */
   void release(long workspaceFloats) {
-    demands.computeIfPresent(workspaceFloats, (k, n) -> n == 1 ? null : n - 1);
+    withdraw(workspaceFloats);
     resize();
+  }
+
+  private void withdraw(long workspaceFloats) {
+    demands.computeIfPresent(workspaceFloats, (k, n) -> n == 1 ? null : n - 1);
   }
 
   private void resize() {

@@ -92,6 +92,8 @@ class CudaHalvesProperties {
   @Example
   void symmetricAndSkewProductsOfManyTiles() {
     halfProducts(512, Layout.PACKED, Layout.TRANSPOSED, Precision.FLOAT16, true);
+    // Tiles of 260 columns, which do not begin on boundaries of 16 bytes.
+    halfProducts(520, Layout.PACKED, Layout.PACKED, Precision.FLOAT16, true);
     halfProducts(514, Layout.BLOCK, Layout.PACKED, Precision.BFLOAT16, false);
   }
 

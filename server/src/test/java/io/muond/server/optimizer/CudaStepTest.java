@@ -15,6 +15,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import jcuda.driver.CUresult;
+import jcuda.driver.JCudaDriver;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -102,6 +104,18 @@ class CudaStepTest {
     List<MatrixReport> second = new ArrayList<>();
     assertThat(steps(cuda, spec, first)).isEqualTo(steps(cuda, spec, second));
     assertThat(first).isEqualTo(second);
+  }
+
+  /** On the emulated device, which is told to refuse the graph. */
+  @Test
+  @SuppressWarnings("deprecation") // Only the emulated device knows that plan.
+  void aStepThatCannotBeCapturedRunsAsItIs() {
+    BatchSpec spec = spec(ManifoldKind.STIEFEL, 60, 20);
+    float[] captured = steps(cuda, spec, new ArrayList<>());
+    String plan = "cuGraphInstantiateWithFlags:1=2";
+    int told = JCudaDriver.cuProfilerInitialize("muond-emulator", plan, 0);
+    assumeTrue(told == CUresult.CUDA_SUCCESS, "the device is not the emulated one");
+    assertThat(steps(cuda, spec, new ArrayList<>())).isEqualTo(captured);
   }
 
   /** On the emulated device, which writes down every call. */

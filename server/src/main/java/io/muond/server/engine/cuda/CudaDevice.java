@@ -197,9 +197,17 @@ final class CudaDevice implements AutoCloseable {
 
   /**
    * Finds out whether the device is lost, after a call has failed: its context then answers every
-   * call with the same error, even the question how much memory is free.
+   * call with the same error, even a wait for nothing or the question how much memory is free.
    */
   void examine() {
+    try {
+      if (loss == null) {
+        bind();
+        check(JCudaDriver.cuStreamSynchronize(zeroing), "cuStreamSynchronize");
+      }
+    } catch (CudaException e) {
+      loss = new DeviceLostException(ordinal, name, e.getMessage());
+    }
     var unused = availableBytes();
   }
 

@@ -115,7 +115,7 @@ final class CudaMemory implements Memory {
           });
     } finally {
       transfers.writeLock().unlock();
+      onClose.run();
     }
-    onClose.run();
   }
 }

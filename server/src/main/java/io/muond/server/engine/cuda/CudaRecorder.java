@@ -9,10 +9,13 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
+import jcuda.CudaException;
 import jcuda.driver.CUgraph;
 import jcuda.driver.CUgraphExec;
 import jcuda.driver.CUstreamCaptureMode;
 import jcuda.driver.JCudaDriver;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Records sequences of operations as CUDA graphs. The first time a sequence runs as it is, which
@@ -20,6 +23,8 @@ import jcuda.driver.JCudaDriver;
  * call. A few are kept, those used last.
  */
 final class CudaRecorder implements Recorder {
+  private static final Logger logger = LoggerFactory.getLogger(CudaRecorder.class);
+
   /** Two parities of the double buffers, and a few ranges of learning rates. */
   private static final int MOST = 16;
 
@@ -40,6 +45,9 @@ final class CudaRecorder implements Recorder {
     private CUgraphExec graph;
     private Object result;
 
+    /** Whether it could not be captured. */
+    private boolean refused;
+
     void destroy() {
       if (graph != null) {
         check(JCudaDriver.cuGraphExecDestroy(graph), "cuGraphExecDestroy");
@@ -50,29 +58,25 @@ final class CudaRecorder implements Recorder {
   @Override
   @SuppressWarnings("unchecked") // Equal keys stand for the same operations.
   public <T> T run(Object key, Supplier<T> operations) {
-    watches.forEach(CudaStopwatch::reset);
     lanes.forget();
-    Sequence sequence = key == null ? null : sequences.get(key);
-    if (sequence == null) {
-      T result = eagerly(operations);
-      if (key != null) {
+    try {
+      Sequence sequence = key == null ? null : sequences.get(key);
+      if (sequence != null && sequence.graph == null && !sequence.refused) {
+        capture(sequence, operations);
+      }
+      watches.forEach(CudaStopwatch::reset);
+      if (sequence != null && !sequence.refused) {
+        check(JCudaDriver.cuGraphLaunch(sequence.graph, device.stream()), "cuGraphLaunch");
+        lanes.forget();
+        return (T) sequence.result;
+      }
+      T result = operations.get();
+      if (key != null && sequence == null) {
         remember(key);
       }
       return result;
-    }
-    if (sequence.graph == null) {
-      capture(sequence, operations);
-    }
-    check(JCudaDriver.cuGraphLaunch(sequence.graph, device.stream()), "cuGraphLaunch");
-    lanes.forget();
-    return (T) sequence.result;
-  }
-
-  private <T> T eagerly(Supplier<T> operations) {
-    try {
-      return operations.get();
     } catch (RuntimeException | Error e) {
-      lanes.abandon();
+      lanes.abandonAfter(e);
       throw e;
     }
   }
@@ -86,19 +90,37 @@ final class CudaRecorder implements Recorder {
     }
   }
 
+  /**
+   * A graph takes memory of the driver's own: without it the sequence runs as it is, ever after.
+   */
   private void capture(Sequence sequence, Supplier<?> operations) {
+    try {
+      sequence.graph = instance(sequence, operations);
+    } catch (CudaException e) {
+      lanes.abandonAfter(e);
+      device.examine();
+      if (device.loss() != null) {
+        throw e;
+      }
+      logger.warn("device {}: a step is not captured: {}", device.ordinal(), e.getMessage());
+      sequence.refused = true;
+    }
+  }
+
+  private CUgraphExec instance(Sequence sequence, Supplier<?> operations) {
     CUgraph graph = new CUgraph();
     int mode = CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
     check(JCudaDriver.cuStreamBeginCapture(device.stream(), mode), "cuStreamBeginCapture");
+    watches.forEach(CudaStopwatch::reset);
     capturing = true;
     try {
       sequence.result = operations.get();
     } catch (RuntimeException | Error e) {
-      capturing = false;
       endAfter(e, graph);
       throw e;
+    } finally {
+      capturing = false;
     }
-    capturing = false;
     check(JCudaDriver.cuStreamEndCapture(device.stream(), graph), "cuStreamEndCapture");
     CUgraphExec instance = new CUgraphExec();
     try {
@@ -106,7 +128,7 @@ final class CudaRecorder implements Recorder {
     } finally {
       check(JCudaDriver.cuGraphDestroy(graph), "cuGraphDestroy");
     }
-    sequence.graph = instance;
+    return instance;
   }
 
   /** Ends a capture that failed, by which nothing was asked for. */
@@ -117,7 +139,6 @@ final class CudaRecorder implements Recorder {
     } catch (RuntimeException e) {
       failure.addSuppressed(e);
     }
-    lanes.abandon();
   }
 
   @Override

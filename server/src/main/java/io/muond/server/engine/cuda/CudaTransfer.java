@@ -110,6 +110,11 @@ final class CudaTransfer {
 
     Slot() {
       device.create(stream);
+      forget();
+    }
+
+    /** Nothing that is not finite has been found. */
+    private void forget() {
       check(
           JCudaDriver.cuMemsetD32Async(Cuda.at(nonFinite), -1, Long.BYTES / Integer.BYTES, stream),
           "cuMemsetD32Async");
@@ -122,6 +127,19 @@ final class CudaTransfer {
 
     /** Takes {@code bytes} from a buffer; the first element is number {@code first}. */
     long receive(long to, ElementType type, ByteBuffer from, int bytes, long first) {
+      try {
+        return take(to, type, from, bytes, first);
+      } catch (RuntimeException e) {
+        try {
+          forget();
+        } catch (RuntimeException suppressed) {
+          e.addSuppressed(suppressed);
+        }
+        throw e;
+      }
+    }
+
+    private long take(long to, ElementType type, ByteBuffer from, int bytes, long first) {
       host.bytes().clear().put(from.slice(from.position(), bytes));
       from.position(from.position() + bytes);
       check(

@@ -6,6 +6,7 @@ import io.muond.kernels.PointerKernels;
 import io.muond.server.engine.ElementType;
 import io.muond.server.engine.Matrices;
 import io.muond.server.engine.Precision;
+import java.util.stream.Stream;
 import jcuda.Pointer;
 import jcuda.cudaDataType;
 import jcuda.driver.CUstream;
@@ -13,6 +14,7 @@ import jcuda.jcublas.JCublas2;
 import jcuda.jcublas.cublasComputeType;
 import jcuda.jcublas.cublasGemmAlgo;
 import jcuda.jcublas.cublasHandle;
+import jcuda.jcublas.cublasMath;
 import jcuda.jcublas.cublasOperation;
 import jcuda.runtime.cudaStream_t;
 
@@ -33,6 +35,10 @@ final class Gemm {
     checkBlas(JCublas2.cublasCreate(handle), "cublasCreate");
     device.onClose(() -> checkBlas(JCublas2.cublasDestroy(handle), "cublasDestroy"));
     pointers = new TilePointers(device, stream);
+    int mode =
+        cublasMath.CUBLAS_DEFAULT_MATH
+            | cublasMath.CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION;
+    checkBlas(JCublas2.cublasSetMathMode(handle, mode), "cublasSetMathMode");
     checkBlas(JCublas2.cublasSetStream(handle, new cudaStream_t(stream)), "cublasSetStream");
     checkBlas(
         JCublas2.cublasSetWorkspace(handle, Cuda.at(workspace), workspaceBytes),
@@ -155,14 +161,28 @@ final class Gemm {
     int side = (n + across - 1) / across;
     if (across == 1) {
       product(p);
-    } else if (n % across == 0) {
+    } else if (n % across == 0 && fitTensorCores(p, side)) {
       tiles(p, across, side);
     } else {
-      // Tiles would differ in size: block row by block row.
+      // Tiles would differ in size, or not begin where they must: block row by block row.
       for (int from = 0; from < n; from += side) {
         product(p.row(from, Math.min(side, n - from)));
       }
     }
+  }
+
+  /**
+   * Whether every tile begins on a boundary of 16 bytes, as tensor cores demand of the pointers of
+   * a batched call: these lie on the device, where cuBLAS cannot look for what suits them.
+   */
+  private static boolean fitTensorCores(Product p, int side) {
+    return p.precision == Precision.FLOAT32
+        || Stream.of(p.a, p.b, p.c)
+            .allMatch(
+                x -> {
+                  long places = x.stride() | x.ld() | side;
+                  return (Views.address(x) | places * x.type().bytes()) % 16 == 0;
+                });
   }
 
   /** Tiles of one size, all of them in one call. */

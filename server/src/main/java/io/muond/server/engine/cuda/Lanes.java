@@ -62,10 +62,19 @@ final class Lanes {
     lanes.forEach(lane -> lane.gemm().forget());
   }
 
-  /** After a failure: waits for whatever was asked for. */
-  void abandon() {
+  /**
+   * Begins anew after a failure, to which what fails now is added: waits for what was asked for.
+   */
+  void abandonAfter(Throwable failure) {
+    forget();
     forked.clear();
     current = lanes.get(0);
-    lanes.forEach(Lane::synchronize);
+    for (Lane lane : lanes) {
+      try {
+        lane.synchronize();
+      } catch (RuntimeException e) {
+        failure.addSuppressed(e);
+      }
+    }
   }
 }
