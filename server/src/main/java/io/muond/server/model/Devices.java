@@ -54,8 +54,15 @@ public final class Devices implements AutoCloseable {
     }
   }
 
+  /** Closes all of them; one that fails does not keep the others open. */
   @Override
   public void close() {
-    devices.forEach(Device::close);
+    for (Device device : devices) {
+      try {
+        device.close();
+      } catch (RuntimeException e) {
+        logger.error("device {} could not be closed", device.engine().device().ordinal(), e);
+      }
+    }
   }
 }
