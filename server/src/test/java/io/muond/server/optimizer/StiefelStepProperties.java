@@ -396,16 +396,4 @@ class StiefelStepProperties {
       }
     }
   }
-
-  @Example
-  void aPrecisionThatTheEngineLacksIsRefused() {
-    Rule rule = new Rule(Solver.EXACT, Precision.FLOAT16, 8, 0, false, 0.01, 1e-6, 4, 100);
-    if (engine.supports(Precision.FLOAT16)) {
-      new TestBatch(engine, TestBatch.stiefel(4, 4, rule)).close();
-      return;
-    }
-    assertThatThrownBy(() -> new TestBatch(engine, TestBatch.stiefel(4, 4, rule)))
-        .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("FLOAT16");
-  }
 }

@@ -1,0 +1,25 @@
+package io.muond.server.optimizer;
+
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.muond.server.engine.Precision;
+import io.muond.server.engine.cpu.CpuEngine;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** What an engine cannot run is refused when its program is made. */
+class MuonOptimizerTest {
+  @ParameterizedTest
+  @EnumSource(
+      value = Precision.class,
+      names = {"TF32", "FLOAT16", "BFLOAT16"})
+  void aPrecisionThatTheEngineLacksIsRefused(Precision precision) {
+    Rule rule = new Rule(Solver.EXACT, precision, 8, 0, false, 0.01, 1e-6, 4, 100);
+    try (CpuEngine cpu = new CpuEngine(1, 1L << 20)) {
+      Optimizer optimizer = new MuonOptimizer(cpu);
+      assertThatThrownBy(() -> optimizer.program(TestBatch.stiefel(4, 4, rule)))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining(precision.toString());
+    }
+  }
+}
