@@ -16,7 +16,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.IntStream;
 import jcuda.driver.JCudaDriver;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -34,14 +33,8 @@ class CudaDeviceLossTest {
   @TempDir Path directory;
 
   private static CreateModelRequest.Builder model(String prefix, int device) {
-    String name =
-        IntStream.range(0, 100)
-            .mapToObj(i -> prefix + i)
-            .filter(n -> Math.floorMod(n.hashCode(), 2) == device)
-            .findFirst()
-            .orElseThrow();
     return CreateModelRequest.newBuilder()
-        .setModel(name)
+        .setModel(TestClient.nameOn(device, prefix))
         .setSeed(7)
         .setParameters(ParameterList.newBuilder().addParameters(TestClient.parameter("w", 24, 16)));
   }

@@ -33,7 +33,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
-import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -77,14 +76,8 @@ class DeviceLossTest {
 
   /** A model with one parameter, on that one of two devices. */
   private static CreateModelRequest.Builder model(int device, String prefix) {
-    String name =
-        IntStream.range(0, 100)
-            .mapToObj(i -> prefix + i)
-            .filter(n -> Math.floorMod(n.hashCode(), 2) == device)
-            .findFirst()
-            .orElseThrow();
     return CreateModelRequest.newBuilder()
-        .setModel(name)
+        .setModel(TestClient.nameOn(device, prefix))
         .setSeed(7)
         .setParameters(ParameterList.newBuilder().addParameters(parameter("w", 4, 3)));
   }

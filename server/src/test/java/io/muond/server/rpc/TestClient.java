@@ -39,6 +39,7 @@ import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
 
 /** What tests say to a server, by the generated stubs. */
 final class TestClient {
@@ -75,6 +76,15 @@ final class TestClient {
                     parameter("v", 5).toBuilder()
                         .setGroup("v")
                         .setManifold(Manifold.MANIFOLD_SPHERE)));
+  }
+
+  /** A name by which a model with one parameter comes to that one of two devices. */
+  static String nameOn(int device, String prefix) {
+    return IntStream.range(0, 100)
+        .mapToObj(i -> prefix + i)
+        .filter(name -> Math.floorMod(name.hashCode(), 2) == device)
+        .findFirst()
+        .orElseThrow();
   }
 
   static Parameter parameter(String name, long... shape) {
