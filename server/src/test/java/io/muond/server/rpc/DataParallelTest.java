@@ -201,7 +201,7 @@ class DataParallelTest {
   @Test
   void anIncompleteStepExpiresAndNamesWhoIsMissing() {
     stop();
-    start(Duration.ofMillis(200));
+    start(Duration.ofSeconds(1));
     Collector<StepResponse> waiting = begin(whole(header(1, "b"), gradients(model, 1), options()));
     client.steps().openStep(OpenStepRequest.newBuilder().setHeader(header(1, "a")).build());
     ErrorInfo info = info(catchThrowable(waiting::first));
