@@ -39,6 +39,8 @@ final class Measurer {
       case SCALE -> scale(module, path, depth);
       case REPEAT -> repeat(module, path, depth);
       case MASS -> mass(module, path, depth);
+      case CONVOLUTION, BIAS, GAIN, MLP, CONVOLUTION_STACK, ATTENTION, GPT_BLOCK, GPT ->
+          throw new ModuleException(path, "not known yet");
       case KIND_NOT_SET ->
           throw new ModuleException(path, "not set (expected one of " + ModuleJson.KINDS + ")");
     };

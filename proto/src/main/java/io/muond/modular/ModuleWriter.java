@@ -31,6 +31,8 @@ final class ModuleWriter {
       case SCALE -> write(module.getScale());
       case REPEAT -> write(module.getRepeat());
       case MASS -> write(module.getMass());
+      case CONVOLUTION, BIAS, GAIN, MLP, CONVOLUTION_STACK, ATTENTION, GPT_BLOCK, GPT ->
+          throw new IllegalArgumentException("not known yet");
       case KIND_NOT_SET -> throw new IllegalArgumentException("a module without a kind");
     }
     json.endObject();

@@ -22,7 +22,7 @@ record Batch(BatchProgram program, List<ParameterSpec> members) {
   }
 
   boolean hasMomentum() {
-    return spec().rule().hasMomentum();
+    return spec().hasMomentum();
   }
 
   /** The parameter that a matrix of the batch belongs to, and the matrix's index in it. */

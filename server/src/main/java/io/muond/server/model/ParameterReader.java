@@ -87,7 +87,7 @@ final class ParameterReader {
   private Manifold manifold(List<Long> shape) {
     Manifold manifold = declared.getManifold();
     require(
-        manifold != Manifold.UNRECOGNIZED,
+        manifold.compareTo(Manifold.MANIFOLD_OBLIQUE) <= 0,
         "manifold",
         declared.getManifoldValue(),
         "a known manifold");

@@ -39,6 +39,8 @@ public final class MuonOptimizer implements Optimizer {
     return switch (spec.manifold()) {
       case STIEFEL -> new StiefelProgram(engine, spec);
       case OBLIQUE -> new ObliqueProgram(engine, spec);
+      case CENTERED_OBLIQUE, SPECTRAL_BALL, EUCLIDEAN ->
+          throw new IllegalArgumentException("manifold: " + spec.manifold());
     };
   }
 

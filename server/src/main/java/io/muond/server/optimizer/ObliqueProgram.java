@@ -74,7 +74,7 @@ final class ObliqueProgram implements BatchProgram {
 
     Intermediates(Carver carver) {
       a = intermediate(carver);
-      ahead = spec.rule().hasMomentum() && spec.rule().nesterov() ? intermediate(carver) : null;
+      ahead = spec.hasMomentum() && spec.rule().nesterov() ? intermediate(carver) : null;
     }
 
     private Matrices intermediate(Carver carver) {

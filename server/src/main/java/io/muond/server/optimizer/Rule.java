@@ -15,6 +15,9 @@ import io.muond.server.engine.Precision;
  * @param tolerance dual ascent's stopping tolerance
  * @param rho ADMM's penalty
  * @param iterations outer iterations of dual ascent or ADMM
+ * @param weightDecay lambda in W - eta lambda W, without a constraint
+ * @param adamw AdamW's settings, where that is the norm
+ * @param frozen whether nothing moves
  */
 public record Rule(
     Solver solver,
@@ -25,7 +28,10 @@ public record Rule(
     double alpha,
     double tolerance,
     double rho,
-    int iterations) {
+    int iterations,
+    double weightDecay,
+    AdamW adamw,
+    boolean frozen) {
 
   /** The exact solver in float32 with 8 msign steps and no momentum. */
   public static final Rule DEFAULT =
@@ -34,9 +40,32 @@ public record Rule(
   public Rule {
     requireNonNull(solver, "solver is null");
     requireNonNull(precision, "precision is null");
+    requireNonNull(adamw, "adamw is null");
   }
 
-  public boolean hasMomentum() {
-    return momentum != 0;
+  /** A rule of weights that move, without weight decay. */
+  public Rule(
+      Solver solver,
+      Precision precision,
+      int msignSteps,
+      double momentum,
+      boolean nesterov,
+      double alpha,
+      double tolerance,
+      double rho,
+      int iterations) {
+    this(
+        solver,
+        precision,
+        msignSteps,
+        momentum,
+        nesterov,
+        alpha,
+        tolerance,
+        rho,
+        iterations,
+        0,
+        AdamW.DEFAULT,
+        false);
   }
 }

@@ -31,7 +31,7 @@ final class StepCost {
     double elements = (double) spec.count() * spec.rows() * spec.columns();
     double elementwise = PER_ACCESS * ACCESSES * elements;
     return switch (spec.manifold()) {
-      case OBLIQUE -> elementwise;
+      case OBLIQUE, CENTERED_OBLIQUE, SPECTRAL_BALL, EUCLIDEAN -> elementwise;
       case STIEFEL -> elementwise + spec.count() * new StepCost(spec).products();
     };
   }

@@ -114,6 +114,7 @@ final class Errors {
           DATA_TYPE_MISMATCH,
           NOT_FINITE,
           BAD_CHUNK,
+          FROZEN_PARAMETER,
           UNKNOWN_WORKER ->
           Status.Code.INVALID_ARGUMENT;
       case MODEL_NOT_FOUND, CHECKPOINT_NOT_FOUND -> Status.Code.NOT_FOUND;

@@ -33,7 +33,7 @@ final class TestBatch implements AutoCloseable {
     weights = new Region(memory, 0, n);
     next = new Region(memory, n, n);
     gradient = new Region(memory, 2 * n, n);
-    momentum = spec.rule().hasMomentum() ? new Region(memory, 3 * n, n) : null;
+    momentum = spec.hasMomentum() ? new Region(memory, 3 * n, n) : null;
   }
 
   static Rule rule(Solver solver, int msignSteps) {
