@@ -79,6 +79,11 @@ public enum Pair {
     return norm;
   }
 
+  /** Both, for errors: {@code oblique with largest-row}. */
+  String words() {
+    return Words.of(manifold) + " with " + Words.of(norm);
+  }
+
   /** Whether the tensor is seen as matrices, so that {@code view} applies. */
   public boolean seenAsMatrices() {
     return manifold == Manifold.MANIFOLD_STIEFEL

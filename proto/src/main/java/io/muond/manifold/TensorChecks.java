@@ -1,0 +1,176 @@
+package io.muond.manifold;
+
+import io.muond.v1.Initial;
+import io.muond.v1.Manifold;
+import io.muond.v1.Norm;
+import io.muond.v1.Parameter;
+import io.muond.v1.View;
+import java.util.List;
+
+/** The rules of one tensor on one manifold: a parameter without ranges, or a range. */
+final class TensorChecks {
+  private static final int MAX_GROUP_LENGTH = 128;
+
+  /** Dimensions, rows and matrices are counted in 31 bits by what computes with them. */
+  private static final long MAX_COUNT = Integer.MAX_VALUE;
+
+  /** 8 bytes per element leave room for every size that is made of it. */
+  private static final long ELEMENTS = 1L << 58;
+
+  private TensorChecks() {}
+
+  static void shape(List<Long> shape) {
+    long elements = 1;
+    for (long dimension : shape) {
+      Require.that(
+          dimension >= 1 && dimension <= MAX_COUNT,
+          "shape",
+          Words.shape(shape),
+          "each dimension 1 to " + MAX_COUNT);
+      // Both factors are below 2^58 and 2^31: where the product passes 64 bits, it has a high half.
+      boolean fits = Math.multiplyHigh(elements, dimension) == 0;
+      elements *= dimension;
+      Require.that(
+          fits && elements > 0 && elements < ELEMENTS,
+          "shape",
+          Words.shape(shape),
+          "fewer than 2^58 elements");
+    }
+  }
+
+  /**
+   * Fills in the defaults.
+   *
+   * @param tensor its shape is valid
+   * @param kernels whether it may be seen as kernel positions
+   */
+  static Parameter complete(Parameter tensor, boolean kernels) {
+    Require.that(
+        tensor.getGroup().length() <= MAX_GROUP_LENGTH,
+        "group",
+        '"' + tensor.getGroup() + '"',
+        "at most " + MAX_GROUP_LENGTH + " characters");
+    Pair pair = pair(tensor);
+    View view = view(tensor, pair, kernels);
+    Matrices matrices = Matrices.of(pair, view, tensor.getShapeList());
+    sizes(tensor, pair, matrices);
+    double radius = tensor.getRadius();
+    if (tensor.hasRadius()) {
+      Require.positiveFloat("radius", radius);
+    } else {
+      radius = pair.defaultRadius(view, matrices);
+    }
+    double multiplier = tensor.hasLearningRateMultiplier() ? tensor.getLearningRateMultiplier() : 1;
+    Require.notNegative("learning_rate_multiplier", multiplier);
+    if (tensor.hasRule()) {
+      rule(pair, tensor);
+    }
+    return tensor.toBuilder()
+        .setManifold(pair.manifold())
+        .setNorm(pair.norm())
+        .setView(view)
+        .setInitial(initial(tensor, pair))
+        .setRadius(radius)
+        .setLearningRateMultiplier(multiplier)
+        .build();
+  }
+
+  private static Pair pair(Parameter tensor) {
+    Manifold manifold = tensor.getManifold();
+    Require.that(
+        manifold != Manifold.UNRECOGNIZED,
+        "manifold",
+        tensor.getManifoldValue(),
+        "a known manifold");
+    Norm norm = tensor.getNorm();
+    Require.that(norm != Norm.UNRECOGNIZED, "norm", tensor.getNormValue(), "a known norm");
+    Manifold where =
+        manifold == Manifold.MANIFOLD_UNSPECIFIED
+            ? Pair.defaultManifold(tensor.getShapeCount())
+            : manifold;
+    return Pair.of(where, norm)
+        .orElseThrow(
+            () ->
+                new FieldException(
+                    "norm",
+                    Words.of(norm),
+                    Words.anyOf(Pair.norms(where)) + " on the manifold " + Words.of(where)));
+  }
+
+  private static View view(Parameter tensor, Pair pair, boolean kernels) {
+    View view = tensor.getView();
+    int dimensions = tensor.getShapeCount();
+    Require.that(view != View.UNRECOGNIZED, "view", tensor.getViewValue(), "a known view");
+    if (!pair.seenAsMatrices()) {
+      Require.that(
+          view == View.VIEW_UNSPECIFIED,
+          "view",
+          Words.of(view),
+          "none: " + pair.words() + " sees no matrices");
+      return view;
+    }
+    Require.that(
+        dimensions >= 2,
+        "shape",
+        Words.shape(tensor.getShapeList()),
+        "2 or more dimensions on " + pair.words());
+    Require.that(
+        kernels || view != View.VIEW_KERNEL_POSITIONS,
+        "view",
+        Words.of(view),
+        "last-two or flattened in a range");
+    Require.that(
+        dimensions >= Matrices.leastDimensions(view),
+        "view",
+        Words.of(view),
+        "3 or more dimensions, not shape " + Words.shape(tensor.getShapeList()));
+    return view == View.VIEW_UNSPECIFIED ? Matrices.defaultView(dimensions) : view;
+  }
+
+  private static void sizes(Parameter tensor, Pair pair, Matrices matrices) {
+    String shape = Words.shape(tensor.getShapeList());
+    Require.that(
+        matrices.count() <= MAX_COUNT, "shape", shape, "at most " + MAX_COUNT + " matrices");
+    Require.that(
+        matrices.columns() >= pair.leastColumns(),
+        "shape",
+        shape,
+        "rows of " + pair.leastColumns() + " or more elements on " + pair.words());
+    boolean rows =
+        pair.manifold() == Manifold.MANIFOLD_OBLIQUE
+            || pair.manifold() == Manifold.MANIFOLD_CENTERED_OBLIQUE;
+    Require.that(
+        !rows || matrices.rows() <= MAX_COUNT, "shape", shape, "at most " + MAX_COUNT + " rows");
+    Require.that(
+        pair.manifold() != Manifold.MANIFOLD_SPHERE || matrices.columns() <= MAX_COUNT,
+        "shape",
+        shape,
+        "at most " + MAX_COUNT + " elements on the manifold sphere");
+  }
+
+  private static Initial initial(Parameter tensor, Pair pair) {
+    Initial initial = tensor.getInitial();
+    Require.that(
+        initial != Initial.UNRECOGNIZED, "initial", tensor.getInitialValue(), "a known initial");
+    if (!pair.hasInitial()) {
+      Require.that(
+          initial == Initial.INITIAL_UNSPECIFIED,
+          "initial",
+          Words.of(initial),
+          "only on the manifold euclidean");
+      return initial;
+    }
+    if (initial != Initial.INITIAL_UNSPECIFIED) {
+      return initial;
+    }
+    return tensor.getShapeCount() >= 2 ? Initial.INITIAL_GAUSSIAN : Initial.INITIAL_ZERO;
+  }
+
+  private static void rule(Pair pair, Parameter tensor) {
+    try {
+      RuleChecks.check(pair, tensor.getRule());
+    } catch (FieldException e) {
+      throw e.in("rule");
+    }
+  }
+}

@@ -1,0 +1,37 @@
+package io.muond.manifold;
+
+import static java.util.stream.Collectors.joining;
+
+import com.google.protobuf.Descriptors.EnumValueDescriptor;
+import com.google.protobuf.ProtocolMessageEnum;
+import java.util.Collection;
+import java.util.List;
+import java.util.Locale;
+
+/** The short names of the protocol's constants: MANIFOLD_CENTERED_OBLIQUE is centered-oblique. */
+public final class Words {
+  private Words() {}
+
+  /** The word for a constant that is known. */
+  public static String of(EnumValueDescriptor constant) {
+    String prefix = constant.getType().getName().toUpperCase(Locale.ROOT) + "_";
+    return constant.getName().substring(prefix.length()).toLowerCase(Locale.ROOT).replace('_', '-');
+  }
+
+  static String of(ProtocolMessageEnum constant) {
+    return of(constant.getValueDescriptor());
+  }
+
+  /** All of them: {@code a, b or c}. */
+  static String anyOf(Collection<? extends ProtocolMessageEnum> constants) {
+    List<String> words = constants.stream().map(Words::of).toList();
+    int last = words.size() - 1;
+    return last < 1
+        ? String.join("", words)
+        : String.join(", ", words.subList(0, last)) + " or " + words.get(last);
+  }
+
+  static String shape(List<Long> shape) {
+    return shape.stream().map(String::valueOf).collect(joining(", ", "(", ")"));
+  }
+}
