@@ -26,7 +26,7 @@ public final class ParameterChecks {
     Require.that(
         NAME.matcher(declared.getName()).matches(),
         "name",
-        '"' + declared.getName() + '"',
+        Words.quote(declared.getName()),
         "1 to 256 printable ASCII characters without spaces, '\"' and '\\'");
     TensorChecks.shape(declared.getShapeList());
     return declared.getRangesCount() == 0
@@ -95,9 +95,10 @@ public final class ParameterChecks {
     Require.that(
         RANGE_NAME.matcher(range.getName()).matches(),
         "name",
-        '"' + range.getName() + '"',
+        Words.quote(range.getName()),
         "1 to 128 printable ASCII characters without spaces, '\"', '\\', '[' and ']'");
-    Require.that(names.add(range.getName()), "name", '"' + range.getName() + '"', "distinct names");
+    Require.that(
+        names.add(range.getName()), "name", Words.quote(range.getName()), "distinct names");
     Require.that(range.getRows() >= 1, "rows", range.getRows(), ">= 1");
     Require.that(range.getRows() <= left, "rows", range.getRows(), "at most the " + left + " left");
     Require.that(

@@ -48,7 +48,7 @@ final class TensorChecks {
     Require.that(
         tensor.getGroup().length() <= MAX_GROUP_LENGTH,
         "group",
-        '"' + tensor.getGroup() + '"',
+        Words.quote(tensor.getGroup()),
         "at most " + MAX_GROUP_LENGTH + " characters");
     Pair pair = pair(tensor);
     View view = view(tensor, pair, kernels);

@@ -8,9 +8,30 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
 
-/** The short names of the protocol's constants: MANIFOLD_CENTERED_OBLIQUE is centered-oblique. */
+/**
+ * Texts for people: constants of the protocol by their short names (MANIFOLD_CENTERED_OBLIQUE is
+ * centered-oblique), quotes, shapes.
+ */
 public final class Words {
+  private static final int LONGEST_QUOTE = 300;
+
   private Words() {}
+
+  /** A text in quotes, on one line, cut where it is long. */
+  public static String quote(String text) {
+    StringBuilder quoted = new StringBuilder("\"");
+    text.codePoints()
+        .limit(LONGEST_QUOTE)
+        .forEach(
+            c -> {
+              if (Character.isISOControl(c) || c == 0x2028 || c == 0x2029) {
+                quoted.append(String.format("\\u%04x", c));
+              } else {
+                quoted.appendCodePoint(c);
+              }
+            });
+    return quoted.append('"').toString();
+  }
 
   /** The word for a constant that is known. */
   public static String of(EnumValueDescriptor constant) {

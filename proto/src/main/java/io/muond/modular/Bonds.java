@@ -1,5 +1,6 @@
 package io.muond.modular;
 
+import io.muond.manifold.Words;
 import io.muond.v1.Bond;
 import java.util.List;
 
@@ -26,20 +27,25 @@ final class Bonds {
 
   private Bonds() {}
 
+  /** Refuses what is no bond. */
+  static String kind(TreePath path, String kind) {
+    if (!KINDS.contains(kind)) {
+      throw new ModuleException(
+          path, "unknown bond " + Words.quote(kind) + " (expected one of " + KINDS + ")");
+    }
+    return kind;
+  }
+
   /**
    * The sensitivity: 1 for most, gelu included, which stands for gelu divided by 1.1289, its
    * largest slope.
    */
   static double sensitivity(Bond bond, TreePath path) {
-    if (!KINDS.contains(bond.getKind())) {
-      throw new ModuleException(
-          path,
-          "unknown bond " + Checks.quote(bond.getKind()) + " (expected one of " + KINDS + ")");
-    }
+    kind(path, bond.getKind());
     if (!bond.hasScale()) {
       return 1;
     }
-    TreePath scale = path.child("bond").child("scale");
+    TreePath scale = path.child("bond").field("scale");
     return switch (bond.getKind()) {
       case SOFTMAX -> Checks.positive(scale, bond.getScale());
       case MULTIPLY -> Math.abs(Checks.notZero(scale, bond.getScale()));

@@ -1,5 +1,6 @@
 package io.muond.modular;
 
+import io.muond.manifold.Words;
 import io.muond.v1.Module;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -29,10 +30,12 @@ final class Distributor {
     if (node.atoms() == 0) {
       return;
     }
+    if (node.atom() != null) {
+      place(node, target, rescale, suffix);
+      return;
+    }
     Module module = node.module();
     switch (module.getKindCase()) {
-      case LINEAR -> place(node, module.getLinear().getName() + suffix, target, rescale);
-      case EMBED -> place(node, module.getEmbed().getName() + suffix, target, rescale);
       case SEQUENCE -> sequence(node, target, rescale, suffix);
       case TUPLE, SUM -> {
         for (Measured child : node.children()) {
@@ -75,14 +78,13 @@ final class Distributor {
     }
   }
 
-  private void place(Measured node, String name, double target, double rescale) {
-    TreePath at = node.path().child(node.module().hasLinear() ? "linear" : "embed").child("name");
-    Checks.name(at, name);
+  private void place(Measured node, double target, double rescale, String suffix) {
+    TreePath at = node.atom().namePath();
+    String name = Checks.name(at, node.atom().parameter().getName() + suffix);
     TreePath before = names.putIfAbsent(name, at);
     if (before != null) {
       throw new ModuleException(
-          at,
-          Checks.quote(name) + " is also the name at " + before + " (expected: distinct names)");
+          at, Words.quote(name) + " is also the name at " + before + " (expected: distinct names)");
     }
     double mass = node.mass() * rescale;
     if (!Double.isFinite(mass) || !Double.isFinite(target)) {
@@ -90,7 +92,7 @@ final class Distributor {
           node.path(),
           "mass " + mass + ", learning-rate multiplier " + target + " (expected: finite numbers)");
     }
-    atoms.add(new PlacedAtom(node.module(), node.path(), name, mass, target));
+    atoms.add(new PlacedAtom(node.atom(), name, mass, target));
   }
 
   private static double divide(Measured node, double share, double after) {

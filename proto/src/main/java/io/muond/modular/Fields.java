@@ -2,6 +2,7 @@ package io.muond.modular;
 
 import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonToken;
+import io.muond.manifold.Words;
 import java.io.IOException;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -45,7 +46,7 @@ final class Fields {
       Field field = fields.get(key);
       if (field == null) {
         throw new ModuleException(
-            path, "unknown key " + Checks.quote(key) + " (expected: " + fields.keySet() + ")");
+            path, "unknown key " + Words.quote(key) + " (expected: " + fields.keySet() + ")");
       }
       if (!seen.add(key)) {
         throw new ModuleException(path.child(key), "given twice");
@@ -69,6 +70,11 @@ final class Fields {
     expect(json, path, JsonToken.NUMBER, "a number");
     // Not nextDouble, which refuses what is too large as if it were bad syntax.
     return Double.parseDouble(json.nextString());
+  }
+
+  static boolean truth(JsonReader json, TreePath path) throws IOException {
+    expect(json, path, JsonToken.BOOLEAN, "true or false");
+    return json.nextBoolean();
   }
 
   static long integer(JsonReader json, TreePath path) throws IOException {

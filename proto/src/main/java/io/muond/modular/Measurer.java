@@ -1,12 +1,11 @@
 package io.muond.modular;
 
-import io.muond.v1.Embed;
-import io.muond.v1.Linear;
 import io.muond.v1.Module;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.ToDoubleFunction;
 
-/** Goes up a tree: checks every module and finds masses and sensitivities. */
+/** Goes up a tree: checks every module and finds masses, sensitivities and bounds. */
 final class Measurer {
   private Measurer() {}
 
@@ -20,90 +19,96 @@ final class Measurer {
           path, "too deep (expected: at most " + Planner.MAX_DEPTH + " levels)");
     }
     return switch (module.getKindCase()) {
-      case LINEAR -> linear(module, path);
-      case EMBED -> embed(module, path);
-      case BOND ->
-          measured(module, path, 0, Bonds.sensitivity(module.getBond(), path), 0, List.of());
-      case SEQUENCE -> {
-        List<Module> modules = module.getSequence().getModulesList();
-        List<Measured> children = children(modules, path, "sequence", depth);
-        double sensitivity =
-            children.stream().mapToDouble(Measured::sensitivity).reduce(1, (a, b) -> a * b);
-        yield measured(module, path, mass(children), sensitivity, atoms(children), children);
+      case LINEAR, EMBED, CONVOLUTION, BIAS, GAIN -> {
+        Atom atom = Atoms.read(module, path);
+        yield measured(
+            new Measured(module, path, atom.mass(), 1, atom.bound(), atom, 1, List.of()));
       }
-      case TUPLE ->
-          sideBySide(
-              module, path, children(module.getTuple().getModulesList(), path, "tuple", depth));
-      case SUM ->
-          sideBySide(module, path, children(module.getSum().getModulesList(), path, "sum", depth));
+      case BOND -> {
+        double sensitivity = Bonds.sensitivity(module.getBond(), path);
+        yield measured(new Measured(module, path, 0, sensitivity, sensitivity, null, 0, List.of()));
+      }
+      case SEQUENCE -> sequence(module, path, depth);
+      case TUPLE -> sideBySide(module, path, "tuple", module.getTuple().getModulesList(), depth);
+      case SUM -> sideBySide(module, path, "sum", module.getSum().getModulesList(), depth);
       case SCALE -> scale(module, path, depth);
       case REPEAT -> repeat(module, path, depth);
       case MASS -> mass(module, path, depth);
-      case CONVOLUTION, BIAS, GAIN, MLP, CONVOLUTION_STACK, ATTENTION, GPT_BLOCK, GPT ->
-          throw new ModuleException(path, "not known yet");
+      case MLP, CONVOLUTION_STACK, ATTENTION, GPT_BLOCK, GPT -> {
+        TreePath here = path.child(ModuleJson.kind(module)).ofCompound();
+        yield measure(Compounds.expand(module, here), here, depth);
+      }
       case KIND_NOT_SET ->
           throw new ModuleException(path, "not set (expected one of " + ModuleJson.KINDS + ")");
     };
   }
 
-  private static Measured linear(Module module, TreePath path) {
-    Linear linear = module.getLinear();
-    TreePath here = path.child("linear");
-    Checks.name(here.child("name"), linear.getName());
-    Checks.atLeastOne(here.child("out"), linear.getOut());
-    Checks.atLeastOne(here.child("in"), linear.getIn());
-    Checks.matrix(here, linear.getOut(), linear.getIn());
-    return atom(module, path, here, linear.hasMass() ? linear.getMass() : 1);
+  private static Measured sequence(Module module, TreePath path, int depth) {
+    List<Measured> children =
+        children(module.getSequence().getModulesList(), path, "sequence", depth);
+    double sensitivity = product(children, Measured::sensitivity);
+    double bound = product(children, Measured::bound);
+    return measured(
+        new Measured(
+            module, path, mass(children), sensitivity, bound, null, atoms(children), children));
   }
 
-  private static Measured embed(Module module, TreePath path) {
-    Embed embed = module.getEmbed();
-    TreePath here = path.child("embed");
-    Checks.name(here.child("name"), embed.getName());
-    Checks.atLeastOne(here.child("rows"), embed.getRows());
-    Checks.atLeastOne(here.child("columns"), embed.getColumns());
-    Checks.matrix(here, embed.getRows(), embed.getColumns());
-    return atom(module, path, here, embed.hasMass() ? embed.getMass() : 1);
-  }
-
-  private static Measured atom(Module module, TreePath path, TreePath here, double mass) {
-    Checks.notNegative(here.child("mass"), mass);
-    return measured(module, path, mass, 1, 1, List.of());
-  }
-
-  private static Measured sideBySide(Module module, TreePath path, List<Measured> children) {
+  private static Measured sideBySide(
+      Module module, TreePath path, String kind, List<Module> modules, int depth) {
+    List<Measured> children = children(modules, path, kind, depth);
     double sensitivity = children.stream().mapToDouble(Measured::sensitivity).sum();
-    return measured(module, path, mass(children), sensitivity, atoms(children), children);
+    double bound = children.stream().mapToDouble(Measured::bound).sum();
+    return measured(
+        new Measured(
+            module, path, mass(children), sensitivity, bound, null, atoms(children), children));
   }
 
   private static Measured scale(Module module, TreePath path, int depth) {
     TreePath here = path.child("scale");
-    double factor = Checks.notZero(here.child("factor"), module.getScale().getFactor());
+    double factor = Math.abs(Checks.notZero(here.field("factor"), module.getScale().getFactor()));
     Measured of = measure(module.getScale().getOf(), here.child("of"), depth + 1);
-    double sensitivity = Math.abs(factor) * of.sensitivity();
-    return measured(module, path, of.mass(), sensitivity, of.atoms(), List.of(of));
+    return measured(
+        new Measured(
+            module,
+            path,
+            of.mass(),
+            factor * of.sensitivity(),
+            factor * of.bound(),
+            null,
+            of.atoms(),
+            List.of(of)));
   }
 
   private static Measured repeat(Module module, TreePath path, int depth) {
     TreePath here = path.child("repeat");
-    long count = Checks.atLeastOne(here.child("count"), module.getRepeat().getCount());
+    long count = Checks.atLeastOne(here.field("count"), module.getRepeat().getCount());
     Measured of = measure(module.getRepeat().getOf(), here.child("of"), depth + 1);
     if (of.atoms() > Planner.MAX_ATOMS / count) {
       throw tooMany(
           path, of.atoms() == 1 ? count + " atoms" : count + " times " + of.atoms() + " atoms");
     }
-    double sensitivity = Math.pow(of.sensitivity(), (double) count);
-    return measured(module, path, count * of.mass(), sensitivity, count * of.atoms(), List.of(of));
+    return measured(
+        new Measured(
+            module,
+            path,
+            count * of.mass(),
+            Math.pow(of.sensitivity(), (double) count),
+            Math.pow(of.bound(), (double) count),
+            null,
+            count * of.atoms(),
+            List.of(of)));
   }
 
   private static Measured mass(Module module, TreePath path, int depth) {
     TreePath here = path.child("mass");
-    double absolute = Checks.notNegative(here.child("absolute"), module.getMass().getAbsolute());
+    double absolute = Checks.notNegative(here.field("absolute"), module.getMass().getAbsolute());
     Measured of = measure(module.getMass().getOf(), here.child("of"), depth + 1);
     if (of.mass() == 0) {
       throw new ModuleException(here.child("of"), "mass 0 (expected: a module of mass > 0)");
     }
-    return measured(module, path, absolute, of.sensitivity(), of.atoms(), List.of(of));
+    return measured(
+        new Measured(
+            module, path, absolute, of.sensitivity(), of.bound(), null, of.atoms(), List.of(of)));
   }
 
   private static List<Measured> children(
@@ -118,6 +123,10 @@ final class Measurer {
     return children;
   }
 
+  private static double product(List<Measured> children, ToDoubleFunction<Measured> value) {
+    return children.stream().mapToDouble(value).reduce(1, (a, b) -> a * b);
+  }
+
   private static double mass(List<Measured> children) {
     return children.stream().mapToDouble(Measured::mass).sum();
   }
@@ -127,24 +136,20 @@ final class Measurer {
   }
 
   /** Checks what only sums and products can break: the range of double, the number of atoms. */
-  private static Measured measured(
-      Module module,
-      TreePath path,
-      double mass,
-      double sensitivity,
-      long atoms,
-      List<Measured> children) {
-    if (!Double.isFinite(mass)) {
-      throw new ModuleException(path, "mass " + mass + " (expected: a finite number)");
+  private static Measured measured(Measured measured) {
+    TreePath path = measured.path();
+    double sensitivity = measured.sensitivity();
+    if (!Double.isFinite(measured.mass())) {
+      throw new ModuleException(path, "mass " + measured.mass() + " (expected: a finite number)");
     }
     if (!(sensitivity > 0) || Double.isInfinite(sensitivity)) {
       throw new ModuleException(
           path, "sensitivity " + sensitivity + " (expected: a finite number > 0)");
     }
-    if (atoms > Planner.MAX_ATOMS) {
-      throw tooMany(path, atoms + " atoms");
+    if (measured.atoms() > Planner.MAX_ATOMS) {
+      throw tooMany(path, measured.atoms() + " atoms");
     }
-    return new Measured(module, path, mass, sensitivity, atoms, children);
+    return measured;
   }
 
   private static ModuleException tooMany(TreePath path, String atoms) {

@@ -5,6 +5,7 @@ import static java.util.Objects.requireNonNull;
 import com.google.gson.Strictness;
 import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonWriter;
+import com.google.protobuf.Descriptors.FieldDescriptor;
 import io.muond.v1.Module;
 import java.io.IOException;
 import java.io.Reader;
@@ -17,21 +18,30 @@ import java.util.List;
  * The JSON form of a module tree. A module is an object with one key, its kind:
  *
  * <pre>
- *   {"linear": {"name": NAME, "out": N, "in": N, "mass": M}}         mass optional
- *   {"embed": {"name": NAME, "rows": N, "columns": N, "mass": M}}    mass optional
- *   {"bond": {"kind": KIND, "scale": A}}                             scale optional
+ *   {"linear": {"name": NAME, "out": N, "in": N, "mass": M, "heads": N, "ranges": [RANGE, …], SETTINGS}}
+ *   {"embed": {"name": NAME, "rows": N, "columns": N, "mass": M, SETTINGS}}
+ *   {"convolution": {"name": NAME, "out": N, "in": N, "kernel": [N, …], "mass": M, SETTINGS}}
+ *   {"bias": {"name": NAME, "size": N, "mass": M, SETTINGS}}         {"gain": …} alike
+ *   {"bond": {"kind": KIND, "scale": A}}
  *   {"sequence": [MODULE, …]}   {"tuple": [MODULE, …]}   {"sum": [MODULE, …]}
  *   {"scale": {"factor": A, "of": MODULE}}
  *   {"repeat": {"count": N, "of": MODULE}}
  *   {"mass": {"absolute": M, "of": MODULE}}
+ *   {"mlp": …}  {"convolution_stack": …}  {"attention": …}  {"gpt_block": …}  {"gpt": …}
+ *   SETTINGS: "manifold": "stiefel", "norm": "spectral", "view": "last-two", "radius": R,
+ *     "rule": {"momentum": 0.9, …}, "group": NAME, "initial": "zero"
  * </pre>
  *
- * <p>Sequences are in application order. Unknown and repeated keys are refused.
+ * <p>Keys are the names of the fields in {@code module.proto} and {@code parameter.proto}, which
+ * say what is optional; constants are their short names. Sequences are in application order.
+ * Unknown and repeated keys are refused.
  */
 public final class ModuleJson {
   /** The kinds of modules. */
   static final List<String> KINDS =
-      List.of("linear", "embed", "bond", "sequence", "tuple", "sum", "scale", "repeat", "mass");
+      Module.getDescriptor().getOneofs().get(0).getFields().stream()
+          .map(FieldDescriptor::getName)
+          .toList();
 
   private ModuleJson() {}
 
@@ -62,7 +72,12 @@ public final class ModuleJson {
     return module;
   }
 
-  /** Writes a tree, on one line. */
+  /** The kind of a module that has one. */
+  static String kind(Module module) {
+    return Module.getDescriptor().findFieldByNumber(module.getKindCase().getNumber()).getName();
+  }
+
+  /** Writes a tree, on one line. Empty settings are left out. */
   public static String format(Module module) {
     StringWriter text = new StringWriter();
     try (JsonWriter json = new JsonWriter(text)) {

@@ -3,23 +3,19 @@ package io.muond.modular;
 import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonToken;
 import com.google.gson.stream.MalformedJsonException;
-import io.muond.v1.Bond;
-import io.muond.v1.Embed;
-import io.muond.v1.Linear;
-import io.muond.v1.Mass;
+import com.google.protobuf.Descriptors.EnumValueDescriptor;
+import com.google.protobuf.Descriptors.FieldDescriptor;
+import com.google.protobuf.Message;
+import io.muond.manifold.Words;
 import io.muond.v1.Module;
-import io.muond.v1.Repeat;
-import io.muond.v1.Scale;
-import io.muond.v1.Sequence;
-import io.muond.v1.Sum;
-import io.muond.v1.Tuple;
 import java.io.EOFException;
 import java.io.IOException;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.Map;
 
 /** Reads the JSON form: its syntax, its keys and their types. Values are checked elsewhere. */
 final class ModuleReader {
+  private static final long MAX_UINT32 = 0xFFFF_FFFFL;
+
   private final JsonReader json;
 
   ModuleReader(JsonReader json) {
@@ -36,7 +32,7 @@ final class ModuleReader {
       return module;
     } catch (MalformedJsonException | EOFException e) {
       throw new ModuleException(
-          TreePath.ROOT, "not valid JSON near " + Checks.quote(json.getPath()), e);
+          TreePath.ROOT, "not valid JSON near " + Words.quote(json.getPath()), e);
     }
   }
 
@@ -51,108 +47,118 @@ final class ModuleReader {
       throw new ModuleException(path, "empty (expected one of " + ModuleJson.KINDS + ")");
     }
     String kind = json.nextName();
-    Module module = module(kind, path, depth);
-    if (json.hasNext()) {
+    if (!ModuleJson.KINDS.contains(kind)) {
       throw new ModuleException(
           path,
-          "has " + Checks.quote(json.nextName()) + " beside " + kind + " (expected: one key)");
+          "unknown module " + Words.quote(kind) + " (expected one of " + ModuleJson.KINDS + ")");
+    }
+    FieldDescriptor field = Module.getDescriptor().findFieldByName(kind);
+    Module.Builder module = Module.newBuilder();
+    Message.Builder content = module.newBuilderForField(field);
+    if (Keys.isArray(field)) {
+      elements(field.getMessageType().findFieldByName("modules"), content, path, kind, depth + 1);
+    } else {
+      object(content, path.child(kind), depth);
+    }
+    if (json.hasNext()) {
+      throw new ModuleException(
+          path, "has " + Words.quote(json.nextName()) + " beside " + kind + " (expected: one key)");
     }
     json.endObject();
-    return module;
+    return module.setField(field, content.build()).build();
   }
 
-  private Module module(String kind, TreePath path, int depth) throws IOException {
-    TreePath here = path.child(kind);
-    Module.Builder module = Module.newBuilder();
-    switch (kind) {
-      case "linear" -> module.setLinear(linear(here));
-      case "embed" -> module.setEmbed(embed(here));
-      case "bond" -> module.setBond(bond(here));
-      case "sequence" ->
-          module.setSequence(Sequence.newBuilder().addAllModules(modules(kind, path, depth)));
-      case "tuple" -> module.setTuple(Tuple.newBuilder().addAllModules(modules(kind, path, depth)));
-      case "sum" -> module.setSum(Sum.newBuilder().addAllModules(modules(kind, path, depth)));
-      case "scale" -> module.setScale(scale(here, depth));
-      case "repeat" -> module.setRepeat(repeat(here, depth));
-      case "mass" -> module.setMass(mass(here, depth));
-      default ->
-          throw new ModuleException(
-              path,
-              "unknown module "
-                  + Checks.quote(kind)
-                  + " (expected one of "
-                  + ModuleJson.KINDS
-                  + ")");
+  /** Reads an object into a message; what is in it and is a module is one level deeper. */
+  private void object(Message.Builder message, TreePath path, int depth) throws IOException {
+    Fields fields = new Fields(json, path);
+    Message.Builder settings = null;
+    for (FieldDescriptor field : message.getDescriptorForType().getFields()) {
+      if (Keys.isSettings(field)) {
+        settings = message.newBuilderForField(field);
+        for (FieldDescriptor setting : settings.getDescriptorForType().getFields()) {
+          declare(fields, setting, settings, path, depth);
+        }
+      } else {
+        declare(fields, field, message, path, depth);
+      }
     }
-    return module.build();
+    fields.read();
+    if (settings != null && !settings.getAllFields().isEmpty()) {
+      message.setField(
+          message.getDescriptorForType().findFieldByName("settings"), settings.build());
+    }
   }
 
-  private Linear linear(TreePath path) throws IOException {
-    Linear.Builder linear = Linear.newBuilder();
-    new Fields(json, path)
-        .required("name", at -> linear.setName(Fields.string(json, at)))
-        .required("out", at -> linear.setOut(Fields.integer(json, at)))
-        .required("in", at -> linear.setIn(Fields.integer(json, at)))
-        .optional("mass", at -> linear.setMass(Fields.number(json, at)))
-        .read();
-    return linear.build();
+  private void declare(
+      Fields fields, FieldDescriptor field, Message.Builder message, TreePath path, int depth) {
+    String key = field.getName();
+    Fields.Field read =
+        field.isRepeated()
+            ? at -> elements(field, message, path, key, depth)
+            : at -> message.setField(field, value(field, message, at, depth));
+    if (Keys.isRequired(field)) {
+      fields.required(key, read);
+    } else {
+      fields.optional(key, read);
+    }
   }
 
-  private Embed embed(TreePath path) throws IOException {
-    Embed.Builder embed = Embed.newBuilder();
-    new Fields(json, path)
-        .required("name", at -> embed.setName(Fields.string(json, at)))
-        .required("rows", at -> embed.setRows(Fields.integer(json, at)))
-        .required("columns", at -> embed.setColumns(Fields.integer(json, at)))
-        .optional("mass", at -> embed.setMass(Fields.number(json, at)))
-        .read();
-    return embed.build();
-  }
-
-  private Bond bond(TreePath path) throws IOException {
-    Bond.Builder bond = Bond.newBuilder();
-    new Fields(json, path)
-        .required("kind", at -> bond.setKind(Fields.string(json, at)))
-        .optional("scale", at -> bond.setScale(Fields.number(json, at)))
-        .read();
-    return bond.build();
-  }
-
-  private Scale scale(TreePath path, int depth) throws IOException {
-    Scale.Builder scale = Scale.newBuilder();
-    new Fields(json, path)
-        .required("factor", at -> scale.setFactor(Fields.number(json, at)))
-        .required("of", at -> scale.setOf(module(at, depth + 1)))
-        .read();
-    return scale.build();
-  }
-
-  private Repeat repeat(TreePath path, int depth) throws IOException {
-    Repeat.Builder repeat = Repeat.newBuilder();
-    new Fields(json, path)
-        .required("count", at -> repeat.setCount(Fields.integer(json, at)))
-        .required("of", at -> repeat.setOf(module(at, depth + 1)))
-        .read();
-    return repeat.build();
-  }
-
-  private Mass mass(TreePath path, int depth) throws IOException {
-    Mass.Builder mass = Mass.newBuilder();
-    new Fields(json, path)
-        .required("absolute", at -> mass.setAbsolute(Fields.number(json, at)))
-        .required("of", at -> mass.setOf(module(at, depth + 1)))
-        .read();
-    return mass.build();
-  }
-
-  private List<Module> modules(String kind, TreePath path, int depth) throws IOException {
-    Fields.expect(json, path.child(kind), JsonToken.BEGIN_ARRAY, "an array of modules");
-    List<Module> modules = new ArrayList<>();
+  private void elements(
+      FieldDescriptor field, Message.Builder message, TreePath path, String key, int depth)
+      throws IOException {
+    String what = Keys.isModule(field) ? "an array of modules" : "an array";
+    Fields.expect(json, path.child(key), JsonToken.BEGIN_ARRAY, what);
     json.beginArray();
-    while (json.hasNext()) {
-      modules.add(module(path.child(kind, modules.size()), depth + 1));
+    for (int i = 0; json.hasNext(); i++) {
+      message.addRepeatedField(field, value(field, message, path.child(key, i), depth));
     }
     json.endArray();
-    return modules;
+  }
+
+  private Object value(FieldDescriptor field, Message.Builder message, TreePath at, int depth)
+      throws IOException {
+    return switch (field.getJavaType()) {
+      case STRING -> Fields.string(json, at);
+      case DOUBLE -> Fields.number(json, at);
+      case BOOLEAN -> Fields.truth(json, at);
+      case LONG -> integer(field, at);
+      case INT -> (int) integer(field, at);
+      case ENUM -> word(field, at);
+      case MESSAGE -> message(field, message, at, depth);
+      default -> throw new IllegalStateException(field + " has no JSON form");
+    };
+  }
+
+  private long integer(FieldDescriptor field, TreePath at) throws IOException {
+    long value = Fields.integer(json, at);
+    if (!field.hasPresence()) {
+      // 0 would be lost: it is how such a field says that it is not given.
+      Checks.atLeastOne(at, value);
+    }
+    if (field.getType() == FieldDescriptor.Type.UINT32 && (value < 0 || value > MAX_UINT32)) {
+      throw new ModuleException(at, value + " (expected: 0 to " + MAX_UINT32 + ")");
+    }
+    return value;
+  }
+
+  private EnumValueDescriptor word(FieldDescriptor field, TreePath at) throws IOException {
+    String word = Fields.string(json, at);
+    Map<String, EnumValueDescriptor> words = Keys.words(field.getEnumType());
+    EnumValueDescriptor constant = words.get(word);
+    if (constant == null) {
+      throw new ModuleException(
+          at, Words.quote(word) + " (expected one of " + words.keySet() + ")");
+    }
+    return constant;
+  }
+
+  private Message message(FieldDescriptor field, Message.Builder parent, TreePath at, int depth)
+      throws IOException {
+    if (Keys.isModule(field)) {
+      return module(at, depth + (field.isRepeated() ? 0 : 1));
+    }
+    Message.Builder message = parent.newBuilderForField(field);
+    object(message, at, depth);
+    return message.build();
   }
 }

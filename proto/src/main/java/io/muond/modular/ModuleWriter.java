@@ -1,13 +1,11 @@
 package io.muond.modular;
 
 import com.google.gson.stream.JsonWriter;
-import io.muond.v1.Bond;
-import io.muond.v1.Embed;
-import io.muond.v1.Linear;
-import io.muond.v1.Mass;
+import com.google.protobuf.Descriptors.EnumValueDescriptor;
+import com.google.protobuf.Descriptors.FieldDescriptor;
+import com.google.protobuf.Message;
+import io.muond.manifold.Words;
 import io.muond.v1.Module;
-import io.muond.v1.Repeat;
-import io.muond.v1.Scale;
 import java.io.IOException;
 import java.util.List;
 
@@ -20,81 +18,83 @@ final class ModuleWriter {
   }
 
   void write(Module module) throws IOException {
+    if (module.getKindCase() == Module.KindCase.KIND_NOT_SET) {
+      throw new IllegalArgumentException("a module without a kind");
+    }
+    FieldDescriptor kind =
+        Module.getDescriptor().findFieldByNumber(module.getKindCase().getNumber());
+    Message content = (Message) module.getField(kind);
+    json.beginObject().name(kind.getName());
+    if (Keys.isArray(kind)) {
+      array(content, kind.getMessageType().findFieldByName("modules"));
+    } else {
+      object(content);
+    }
+    json.endObject();
+  }
+
+  private void object(Message message) throws IOException {
     json.beginObject();
-    switch (module.getKindCase()) {
-      case LINEAR -> write(module.getLinear());
-      case EMBED -> write(module.getEmbed());
-      case BOND -> write(module.getBond());
-      case SEQUENCE -> write("sequence", module.getSequence().getModulesList());
-      case TUPLE -> write("tuple", module.getTuple().getModulesList());
-      case SUM -> write("sum", module.getSum().getModulesList());
-      case SCALE -> write(module.getScale());
-      case REPEAT -> write(module.getRepeat());
-      case MASS -> write(module.getMass());
-      case CONVOLUTION, BIAS, GAIN, MLP, CONVOLUTION_STACK, ATTENTION, GPT_BLOCK, GPT ->
-          throw new IllegalArgumentException("not known yet");
-      case KIND_NOT_SET -> throw new IllegalArgumentException("a module without a kind");
-    }
+    fields(message);
     json.endObject();
   }
 
-  private void write(Linear linear) throws IOException {
-    json.name("linear").beginObject();
-    json.name("name").value(linear.getName());
-    json.name("out").value(linear.getOut());
-    json.name("in").value(linear.getIn());
-    if (linear.hasMass()) {
-      json.name("mass").value(linear.getMass());
+  private void fields(Message message) throws IOException {
+    for (FieldDescriptor field : message.getDescriptorForType().getFields()) {
+      if (!isGiven(message, field)) {
+        continue;
+      }
+      if (Keys.isSettings(field)) {
+        fields((Message) message.getField(field));
+        continue;
+      }
+      json.name(field.getName());
+      if (field.isRepeated()) {
+        array(message, field);
+      } else {
+        value(field, message.getField(field));
+      }
     }
-    json.endObject();
   }
 
-  private void write(Embed embed) throws IOException {
-    json.name("embed").beginObject();
-    json.name("name").value(embed.getName());
-    json.name("rows").value(embed.getRows());
-    json.name("columns").value(embed.getColumns());
-    if (embed.hasMass()) {
-      json.name("mass").value(embed.getMass());
-    }
-    json.endObject();
+  private static boolean isGiven(Message message, FieldDescriptor field) {
+    return field.isRepeated()
+        ? message.getRepeatedFieldCount(field) > 0
+        : message.hasField(field) || Keys.isRequired(field);
   }
 
-  private void write(Bond bond) throws IOException {
-    json.name("bond").beginObject();
-    json.name("kind").value(bond.getKind());
-    if (bond.hasScale()) {
-      json.name("scale").value(bond.getScale());
-    }
-    json.endObject();
-  }
-
-  private void write(String kind, List<Module> modules) throws IOException {
-    json.name(kind).beginArray();
-    for (Module module : modules) {
-      write(module);
+  private void array(Message message, FieldDescriptor field) throws IOException {
+    json.beginArray();
+    for (Object element : (List<?>) message.getField(field)) {
+      value(field, element);
     }
     json.endArray();
   }
 
-  private void write(Scale scale) throws IOException {
-    json.name("scale").beginObject().name("factor").value(scale.getFactor());
-    json.name("of");
-    write(scale.getOf());
-    json.endObject();
+  private void value(FieldDescriptor field, Object value) throws IOException {
+    if (value instanceof Module module) {
+      write(module);
+    } else if (value instanceof Message message) {
+      object(message);
+    } else if (value instanceof EnumValueDescriptor constant) {
+      json.value(word(constant));
+    } else if (value instanceof Number number) {
+      json.value(
+          field.getType() == FieldDescriptor.Type.UINT32
+              ? Long.valueOf(Integer.toUnsignedLong(number.intValue()))
+              : number);
+    } else if (value instanceof Boolean truth) {
+      json.value(truth);
+    } else {
+      json.value((String) value);
+    }
   }
 
-  private void write(Repeat repeat) throws IOException {
-    json.name("repeat").beginObject().name("count").value(repeat.getCount());
-    json.name("of");
-    write(repeat.getOf());
-    json.endObject();
-  }
-
-  private void write(Mass mass) throws IOException {
-    json.name("mass").beginObject().name("absolute").value(mass.getAbsolute());
-    json.name("of");
-    write(mass.getOf());
-    json.endObject();
+  private static String word(EnumValueDescriptor constant) {
+    if (!Keys.words(constant.getType()).containsValue(constant)) {
+      throw new IllegalArgumentException(
+          constant.getType().getName() + " " + constant.getNumber() + " (expected: a known one)");
+    }
+    return Words.of(constant);
   }
 }

@@ -2,14 +2,10 @@ package io.muond.modular;
 
 import static java.util.Objects.requireNonNull;
 
-import io.muond.v1.Embed;
-import io.muond.v1.Linear;
-import io.muond.v1.Manifold;
 import io.muond.v1.Module;
 import io.muond.v1.Parameter;
 import io.muond.v1.Plan;
 import io.muond.v1.PlannedAtom;
-import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -19,61 +15,49 @@ import java.util.List;
 public final class Planner {
   /**
    * Deepest tree, the root counted. Protobuf parsers allow 100 messages inside each other unless
-   * told otherwise, and a level takes two: with this bound the limit that speaks is this one.
+   * told otherwise. A level takes two, and at the deepest the settings, their rule and its options
+   * come on top: with this bound the limit that speaks is this one.
    */
-  public static final int MAX_DEPTH = 50;
+  public static final int MAX_DEPTH = 48;
 
   /** Most atoms in a tree, copies by repeat counted. */
   public static final int MAX_ATOMS = 100_000;
 
   private Planner() {}
 
-  /** Masses, sensitivities and learning-rate multipliers. */
+  /** Masses, sensitivities, learning-rate multipliers and the bounds that the manifolds give. */
   public static Plan plan(Module module) {
     Measured root = Measurer.measure(requireNonNull(module, "module is null"));
     Plan.Builder plan = Plan.newBuilder().setMass(root.mass()).setSensitivity(root.sensitivity());
     for (PlacedAtom atom : Distributor.distribute(root)) {
-      plan.addAtoms(
+      PlannedAtom.Builder planned =
           PlannedAtom.newBuilder()
               .setName(atom.name())
               .setMass(atom.mass())
               .setSensitivity(1)
-              .setLearningRateMultiplier(atom.target()));
+              .setLearningRateMultiplier(atom.target());
+      if (isBound(atom.atom().bound())) {
+        planned.setNormBound(atom.atom().bound());
+      }
+      plan.addAtoms(planned);
+    }
+    if (isBound(root.bound())) {
+      plan.setLipschitzBound(root.bound());
     }
     return plan.build();
   }
 
+  /** Not where a weight is free, nor where products of bounds have left the range of double. */
+  private static boolean isBound(double bound) {
+    return bound > 0 && Double.isFinite(bound);
+  }
+
   /**
-   * The tree's parameters in application order, with shape, manifold, radius and learning-rate
-   * multiplier.
+   * The tree's parameters in application order, with every default but their rules' filled in and
+   * learning-rate multipliers set.
    */
   public static List<Parameter> parameters(Module module) {
     Measured root = Measurer.measure(requireNonNull(module, "module is null"));
-    List<Parameter> parameters = new ArrayList<>();
-    for (PlacedAtom atom : Distributor.distribute(root)) {
-      Parameter.Builder parameter =
-          atom.module().hasLinear()
-              ? stiefel(atom.module().getLinear())
-              : oblique(atom.module().getEmbed());
-      parameters.add(
-          parameter.setName(atom.name()).setLearningRateMultiplier(atom.target()).build());
-    }
-    return parameters;
-  }
-
-  private static Parameter.Builder stiefel(Linear linear) {
-    return Parameter.newBuilder()
-        .addShape(linear.getOut())
-        .addShape(linear.getIn())
-        .setManifold(Manifold.MANIFOLD_STIEFEL)
-        .setRadius(Math.sqrt((double) linear.getOut() / linear.getIn()));
-  }
-
-  private static Parameter.Builder oblique(Embed embed) {
-    return Parameter.newBuilder()
-        .addShape(embed.getRows())
-        .addShape(embed.getColumns())
-        .setManifold(Manifold.MANIFOLD_OBLIQUE)
-        .setRadius(Math.sqrt((double) embed.getColumns()));
+    return Distributor.distribute(root).stream().map(PlacedAtom::parameter).toList();
   }
 }

@@ -5,16 +5,33 @@ package io.muond.modular;
  *
  * @param parent the place around it, or null at the root
  * @param step what leads from there to here, like {@code sequence[2]}
+ * @param compound whether it is a compound, which stands for every module inside it: those are
+ *     nowhere in the text that a user wrote
  */
-record TreePath(TreePath parent, String step) {
-  static final TreePath ROOT = new TreePath(null, "");
+record TreePath(TreePath parent, String step, boolean compound) {
+  static final TreePath ROOT = new TreePath(null, "", false);
 
+  /** A module inside this one, or this one by its kind. */
   TreePath child(String name) {
-    return new TreePath(this, name);
+    return compound ? this : field(name);
   }
 
   TreePath child(String name, int index) {
-    return new TreePath(this, name + "[" + index + "]");
+    return child(name + "[" + index + "]");
+  }
+
+  /** A value that the module has. */
+  TreePath field(String name) {
+    return new TreePath(this, name, false);
+  }
+
+  TreePath field(String name, int index) {
+    return field(name + "[" + index + "]");
+  }
+
+  /** This place as that of a compound. */
+  TreePath ofCompound() {
+    return new TreePath(parent, step, true);
   }
 
   @Override

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Named;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -57,6 +58,26 @@ final class GoldenPlansTest {
       mass += plan.getAtoms(i).getMass();
     }
     assertThat(mass).isCloseTo(plan.getMass(), EXACT);
+  }
+
+  @Test
+  void theGptIsOneLineOfJson() throws IOException {
+    JsonObject golden =
+        plans().stream().map(Named::getPayload).filter(GoldenPlansTest::isGpt).findFirst().get();
+    Module tree = ModuleJson.parse(golden.get("module").toString());
+    String line = "{\"gpt\":{\"vocabulary\":65,\"width\":128,\"blocks\":3}}";
+    Module gpt = ModuleJson.parse(line);
+    assertThat(ModuleJson.format(gpt)).isEqualTo(line);
+    assertThat(Compounds.expand(gpt, TreePath.ROOT)).isEqualTo(tree);
+    assertThat(Planner.plan(gpt)).isEqualTo(Planner.plan(tree));
+    assertThat(Planner.parameters(gpt)).isEqualTo(Planner.parameters(tree));
+    JsonObject compound = golden.deepCopy();
+    compound.add("module", JsonParser.parseString(line));
+    planAgrees(compound);
+  }
+
+  private static boolean isGpt(JsonObject plan) {
+    return plan.get("name").getAsString().equals("gpt");
   }
 
   @ParameterizedTest

@@ -7,9 +7,12 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import io.muond.v1.CreateModelRequest;
 import io.muond.v1.Manifold;
 import io.muond.v1.Module;
+import io.muond.v1.Norm;
 import io.muond.v1.Parameter;
 import io.muond.v1.Plan;
 import io.muond.v1.PlannedAtom;
+import io.muond.v1.View;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 final class PlannerTest {
@@ -28,6 +31,7 @@ final class PlannerTest {
                 .addShape(100)
                 .addShape(16)
                 .setManifold(Manifold.MANIFOLD_OBLIQUE)
+                .setNorm(Norm.NORM_LARGEST_ROW)
                 .setRadius(4)
                 .setLearningRateMultiplier(0.25)
                 .build(),
@@ -36,6 +40,8 @@ final class PlannerTest {
                 .addShape(64)
                 .addShape(16)
                 .setManifold(Manifold.MANIFOLD_STIEFEL)
+                .setNorm(Norm.NORM_SPECTRAL)
+                .setView(View.VIEW_LAST_TWO)
                 .setRadius(2)
                 .setLearningRateMultiplier(0.75)
                 .build());
@@ -95,7 +101,7 @@ final class PlannerTest {
   void aTreeWithoutAtomsIsPlanned() {
     Plan plan =
         plan("{'repeat': {'count': 9000000000000000000, 'of': {'bond': {'kind': 'gelu'}}}}");
-    assertThat(plan).isEqualTo(Plan.newBuilder().setSensitivity(1).build());
+    assertThat(plan).isEqualTo(Plan.newBuilder().setSensitivity(1).setLipschitzBound(1).build());
   }
 
   @Test
@@ -105,22 +111,36 @@ final class PlannerTest {
         .isEqualTo(100_000);
   }
 
+  /** The deepest module is the one with the most inside. */
   @Test
   void theDeepestTreePassesThroughProtobuf() throws InvalidProtocolBufferException {
-    Module module = ModuleJson.parse(nested(Planner.MAX_DEPTH));
-    CreateModelRequest request = CreateModelRequest.newBuilder().setModule(module).build();
-    assertThat(CreateModelRequest.parseFrom(request.toByteString()).getModule()).isEqualTo(module);
-    assertThat(ModuleJson.parse(ModuleJson.format(module))).isEqualTo(module);
+    String rule = "'rule': {'solver': 'admm', 'admm': {'rho': 2}}";
+    for (String last :
+        List.of(
+            "{'linear': {'name': 'w', 'out': 1, 'in': 1, %s}}",
+            "{'linear': {'name': 'w', 'out': 1, 'in': 1, 'ranges': [{'name': 'r', 'rows': 1, %s}]}}")) {
+      Module module = module(nested(Planner.MAX_DEPTH, last.formatted(rule)));
+      CreateModelRequest request = CreateModelRequest.newBuilder().setModule(module).build();
+      assertThat(CreateModelRequest.parseFrom(request.toByteString()).getModule())
+          .isEqualTo(module);
+      assertThat(ModuleJson.parse(ModuleJson.format(module))).isEqualTo(module);
+    }
   }
 
   /** A tree of that many levels. */
   static String nested(int levels) {
-    return "{\"scale\":{\"factor\":1,\"of\":".repeat(levels - 1)
-        + "{\"linear\":{\"name\":\"w\",\"out\":1,\"in\":1}}"
-        + "}}".repeat(levels - 1);
+    return nested(levels, "{\"linear\":{\"name\":\"w\",\"out\":1,\"in\":1}}");
+  }
+
+  private static String nested(int levels, String last) {
+    return "{\"scale\":{\"factor\":1,\"of\":".repeat(levels - 1) + last + "}}".repeat(levels - 1);
   }
 
   private static Plan plan(String json) {
-    return Planner.plan(ModuleJson.parse(json.replace('\'', '"')));
+    return Planner.plan(module(json));
+  }
+
+  private static Module module(String json) {
+    return ModuleJson.parse(json.replace('\'', '"'));
   }
 }
