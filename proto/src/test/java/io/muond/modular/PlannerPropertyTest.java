@@ -2,17 +2,29 @@ package io.muond.modular;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.muond.v1.AtomSettings;
+import io.muond.v1.Bias;
 import io.muond.v1.Bond;
+import io.muond.v1.Convolution;
+import io.muond.v1.Embed;
+import io.muond.v1.Gain;
+import io.muond.v1.Initial;
 import io.muond.v1.Linear;
+import io.muond.v1.Manifold;
 import io.muond.v1.Mass;
+import io.muond.v1.Mlp;
 import io.muond.v1.Module;
+import io.muond.v1.Norm;
 import io.muond.v1.Plan;
 import io.muond.v1.PlannedAtom;
 import io.muond.v1.Repeat;
+import io.muond.v1.RowRange;
 import io.muond.v1.Scale;
 import io.muond.v1.Sequence;
+import io.muond.v1.Solver;
 import io.muond.v1.Sum;
 import io.muond.v1.Tuple;
+import io.muond.v1.View;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -59,10 +71,12 @@ final class PlannerPropertyTest {
 
   private static Value evaluate(Module module) {
     return switch (module.getKindCase()) {
-      case LINEAR -> {
-        double mass = module.getLinear().getMass();
-        yield new Value(mass, 1, List.of(new Atom(mass, t -> t)));
-      }
+      case LINEAR -> atom(module.getLinear().getMass());
+      case EMBED -> atom(module.getEmbed().getMass());
+      case CONVOLUTION -> atom(module.getConvolution().getMass());
+      case BIAS -> atom(module.getBias().getMass());
+      case GAIN -> atom(module.getGain().getMass());
+      case MLP -> compose(Collections.nCopies(module.getMlp().getWidthsCount() - 1, atom(1)));
       case BOND -> new Value(0, Math.abs(module.getBond().getScale()), List.of());
       case SEQUENCE -> compose(values(module.getSequence().getModulesList()));
       case REPEAT ->
@@ -86,6 +100,10 @@ final class PlannerPropertyTest {
       }
       default -> throw new AssertionError(module.getKindCase());
     };
+  }
+
+  private static Value atom(double mass) {
+    return new Value(mass, 1, List.of(new Atom(mass, t -> t)));
   }
 
   private static List<Value> values(List<Module> modules) {
@@ -137,16 +155,23 @@ final class PlannerPropertyTest {
 
     Module tree(int depth) {
       Module.Builder module = Module.newBuilder();
-      switch (depth == 0 ? random.nextInt(2) : random.nextInt(8)) {
+      switch (depth == 0 ? random.nextInt(7) : random.nextInt(13)) {
         case 0 -> module.setBond(Bond.newBuilder().setKind("multiply").setScale(factor()));
         case 1 -> module.setLinear(linear());
-        case 2 -> module.setTuple(Tuple.newBuilder().addAllModules(trees(depth)));
-        case 3 -> module.setSum(Sum.newBuilder().addAllModules(trees(depth)));
-        case 4 -> module.setScale(Scale.newBuilder().setFactor(factor()).setOf(tree(depth - 1)));
-        case 5 ->
+        case 2 -> module.setEmbed(embed());
+        case 3 -> module.setConvolution(convolution());
+        case 4 -> module.setBias(Bias.newBuilder().setName(name()).setSize(size()).setMass(mass()));
+        case 5 -> module.setGain(Gain.newBuilder().setName(name()).setSize(size()).setMass(mass()));
+        case 6 ->
+            module.setMlp(
+                Mlp.newBuilder().setName(name()).addWidths(size()).addWidths(size()).addWidths(2));
+        case 7 -> module.setTuple(Tuple.newBuilder().addAllModules(trees(depth)));
+        case 8 -> module.setSum(Sum.newBuilder().addAllModules(trees(depth)));
+        case 9 -> module.setScale(Scale.newBuilder().setFactor(factor()).setOf(tree(depth - 1)));
+        case 10 ->
             module.setRepeat(
                 Repeat.newBuilder().setCount(1 + random.nextInt(3)).setOf(tree(depth - 1)));
-        case 6 -> {
+        case 11 -> {
           Module of = tree(depth - 1);
           if (evaluate(of).mass() == 0) {
             return of;
@@ -167,12 +192,66 @@ final class PlannerPropertyTest {
     }
 
     private Linear linear() {
-      return Linear.newBuilder()
-          .setName("w" + names++)
-          .setOut(1 + random.nextInt(9))
-          .setIn(1 + random.nextInt(9))
-          .setMass(random.nextInt(4))
+      Linear.Builder linear =
+          Linear.newBuilder().setName(name()).setOut(6L * size()).setIn(size()).setMass(mass());
+      switch (random.nextInt(4)) {
+        case 0 -> linear.setHeads(1 + random.nextInt(3));
+        case 1 -> linear.setSettings(settings());
+        case 2 -> {
+          int rows = 1 + random.nextInt((int) linear.getOut() - 1);
+          linear.addRanges(RowRange.newBuilder().setName("a").setRows(rows).setGroup("g"));
+          linear.addRanges(RowRange.newBuilder().setName("b").setRows(linear.getOut() - rows));
+        }
+        default -> {}
+      }
+      return linear.build();
+    }
+
+    private AtomSettings settings() {
+      AtomSettings.Builder settings = AtomSettings.newBuilder().setGroup("some");
+      if (random.nextBoolean()) {
+        settings.setManifold(Manifold.MANIFOLD_EUCLIDEAN).setNorm(Norm.NORM_ADAMW);
+        settings.setInitial(Initial.INITIAL_ONE);
+        settings.getRuleBuilder().setFrozen(random.nextBoolean()).getAdamwBuilder().setBeta1(0);
+      } else {
+        settings.setView(View.VIEW_FLATTENED).setRadius(1 + random.nextDouble());
+        settings.getRuleBuilder().setSolver(Solver.SOLVER_ADMM).getAdmmBuilder().setIterations(3);
+      }
+      return settings.build();
+    }
+
+    private Embed embed() {
+      Embed.Builder embed =
+          Embed.newBuilder().setName(name()).setRows(size()).setColumns(size()).setMass(mass());
+      if (random.nextBoolean()) {
+        embed.setSettings(settings());
+        embed.getSettingsBuilder().clearView().clearRule();
+      }
+      return embed.build();
+    }
+
+    private Convolution convolution() {
+      return Convolution.newBuilder()
+          .setName(name())
+          .setOut(size())
+          .setIn(size())
+          .addKernel(size())
+          .addKernel(size())
+          .setMass(mass())
+          .setSettings(settings())
           .build();
+    }
+
+    private String name() {
+      return "w" + names++;
+    }
+
+    private int size() {
+      return 1 + random.nextInt(9);
+    }
+
+    private double mass() {
+      return random.nextInt(4);
     }
 
     private double factor() {
