@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.TextFormat;
 import io.muond.v1.CreateModelRequest;
 import io.muond.v1.Manifold;
 import io.muond.v1.Module;
@@ -14,6 +15,8 @@ import io.muond.v1.PlannedAtom;
 import io.muond.v1.View;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 final class PlannerTest {
   @Test
@@ -45,6 +48,55 @@ final class PlannerTest {
                 .setRadius(2)
                 .setLearningRateMultiplier(0.75)
                 .build());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      textBlock =
+          """
+          {'linear':{'name':'w','out':8,'in':2,'heads':4}} | shape: [4, 2, 2] manifold: MANIFOLD_STIEFEL norm: NORM_SPECTRAL view: VIEW_LAST_TWO radius: 1
+          {'linear':{'name':'w','out':8,'in':2,'manifold':'oblique','norm':'largest-column','group':'g'}} | shape: [8, 2] manifold: MANIFOLD_OBLIQUE norm: NORM_LARGEST_COLUMN view: VIEW_LAST_TWO radius: 2.8284271247461903 group: 'g'
+          {'convolution':{'name':'w','out':8,'in':2,'kernel':[2,4]}} | shape: [8, 2, 2, 4] manifold: MANIFOLD_STIEFEL norm: NORM_SPECTRAL view: VIEW_KERNEL_POSITIONS radius: 0.25
+          {'convolution':{'name':'w','out':16,'in':2,'kernel':[2],'view':'flattened'}} | shape: [16, 2, 2] manifold: MANIFOLD_STIEFEL norm: NORM_SPECTRAL view: VIEW_FLATTENED radius: 2
+          {'convolution':{'name':'w','out':8,'in':2,'kernel':[2],'manifold':'sphere'}} | shape: [8, 2, 2] manifold: MANIFOLD_SPHERE norm: NORM_FROBENIUS radius: 1
+          {'bias':{'name':'w','size':3}} | shape: [3] manifold: MANIFOLD_EUCLIDEAN norm: NORM_ADAMW radius: 1 initial: INITIAL_ZERO
+          {'gain':{'name':'w','size':3}} | shape: [3] manifold: MANIFOLD_EUCLIDEAN norm: NORM_ADAMW radius: 1 initial: INITIAL_ONE
+          {'gain':{'name':'w','size':3,'initial':'zero','rule':{'weight_decay':0.5}}} | shape: [3] manifold: MANIFOLD_EUCLIDEAN norm: NORM_ADAMW radius: 1 initial: INITIAL_ZERO rule {weight_decay: 0.5}
+          {'gain':{'name':'w','size':3,'manifold':'sphere','radius':2}} | shape: [3] manifold: MANIFOLD_SPHERE norm: NORM_FROBENIUS radius: 2
+          """)
+  void everyAtomIsAParameter(String json, String expected) throws TextFormat.ParseException {
+    assertThat(Planner.parameters(module(json)))
+        .containsExactly(
+            TextFormat.parse("name: 'w' learning_rate_multiplier: 1 " + expected, Parameter.class));
+  }
+
+  /**
+   * Each range has the atom's multiplier; copies have names of their own, their ranges have not.
+   */
+  @Test
+  void fusedWeightsMoveAsOne() throws TextFormat.ParseException {
+    Module module =
+        module(
+            """
+            {'repeat': {'count': 2, 'of': {'linear': {'name': 'qkv', 'out': 6, 'in': 1, 'mass': 3,
+              'ranges': [{'name': 'q', 'rows': 4, 'heads': 2},
+                         {'name': 'v', 'rows': 2, 'manifold': 'sphere', 'rule': {'frozen': true}}]}}}}
+            """);
+    List<Parameter> parameters = Planner.parameters(module);
+    assertThat(parameters).extracting(Parameter::getName).containsExactly("qkv.0", "qkv.1");
+    assertThat(parameters.get(1))
+        .isEqualTo(
+            TextFormat.parse(
+                """
+                name: 'qkv.1' shape: [6, 1]
+                ranges {name: 'q' rows: 4 heads: 2 manifold: MANIFOLD_STIEFEL norm: NORM_SPECTRAL
+                        view: VIEW_LAST_TWO radius: 1.4142135623730951 learning_rate_multiplier: 0.5}
+                ranges {name: 'v' rows: 2 heads: 1 manifold: MANIFOLD_SPHERE norm: NORM_FROBENIUS
+                        radius: 1 learning_rate_multiplier: 0.5 rule {frozen: true}}
+                """,
+                Parameter.class));
   }
 
   @Test
