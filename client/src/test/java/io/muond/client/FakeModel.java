@@ -2,6 +2,7 @@ package io.muond.client;
 
 import com.google.protobuf.Duration;
 import io.grpc.Status;
+import io.muond.modular.Planner;
 import io.muond.v1.CommitOptions;
 import io.muond.v1.CreateModelRequest;
 import io.muond.v1.DataType;
@@ -31,9 +32,15 @@ final class FakeModel {
   FakeModel(CreateModelRequest request) {
     this.request = request;
     this.ready = request.hasSeed();
-    for (Parameter parameter : request.getParameters().getParametersList()) {
+    for (Parameter parameter : parameters()) {
       weights.put(parameter.getName(), Tensor.zeros(shape(parameter.getShapeList())));
     }
+  }
+
+  private List<Parameter> parameters() {
+    return request.hasModule()
+        ? Planner.parameters(request.getModule())
+        : request.getParameters().getParametersList();
   }
 
   static long[] shape(List<Long> sizes) {
@@ -47,7 +54,10 @@ final class FakeModel {
             .setIncarnation(incarnation)
             .setCommittedStep(committedStep)
             .setReady(ready)
-            .addAllParameters(request.getParameters().getParametersList());
+            .addAllParameters(parameters());
+    if (request.hasModule()) {
+      model.setPlan(Planner.plan(request.getModule()));
+    }
     if (request.hasLeaseTtl()) {
       model.setLeaseTtl(Duration.newBuilder(request.getLeaseTtl()));
     }

@@ -3,6 +3,7 @@ package io.muond.client;
 import io.grpc.Server;
 import io.grpc.Status;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
+import io.muond.v1.CreateModelRequest;
 import io.muond.v1.ErrorReason;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -56,6 +57,11 @@ public final class FakeServer implements AutoCloseable {
   /** The names of the models. */
   public synchronized java.util.Set<String> modelNames() {
     return java.util.Set.copyOf(models.keySet());
+  }
+
+  /** What a model was created from. */
+  public CreateModelRequest request(String model) {
+    return model(model).request;
   }
 
   void point(String name) {

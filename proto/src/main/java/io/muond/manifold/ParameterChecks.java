@@ -23,11 +23,12 @@ public final class ParameterChecks {
    * @throws FieldException for the first field that is wrong
    */
   public static Parameter complete(Parameter declared) {
-    Require.that(
-        NAME.matcher(declared.getName()).matches(),
-        "name",
-        Words.quote(declared.getName()),
-        "1 to 256 printable ASCII characters without spaces, '\"' and '\\'");
+    if (!NAME.matcher(declared.getName()).matches()) {
+      throw new FieldException(
+          "name",
+          Words.quote(declared.getName()),
+          "1 to 256 printable ASCII characters without spaces, '\"' and '\\'");
+    }
     TensorChecks.shape(declared.getShapeList());
     return declared.getRangesCount() == 0
         ? TensorChecks.complete(declared, true)

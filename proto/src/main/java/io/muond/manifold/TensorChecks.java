@@ -22,20 +22,20 @@ final class TensorChecks {
   static void shape(List<Long> shape) {
     long elements = 1;
     for (long dimension : shape) {
-      Require.that(
-          dimension >= 1 && dimension <= MAX_COUNT,
-          "shape",
-          Words.shape(shape),
-          "each dimension 1 to " + MAX_COUNT);
+      if (dimension < 1 || dimension > MAX_COUNT) {
+        throw wrongShape(shape, "each dimension 1 to " + MAX_COUNT);
+      }
       // Both factors are below 2^58 and 2^31: where the product passes 64 bits, it has a high half.
       boolean fits = Math.multiplyHigh(elements, dimension) == 0;
       elements *= dimension;
-      Require.that(
-          fits && elements > 0 && elements < ELEMENTS,
-          "shape",
-          Words.shape(shape),
-          "fewer than 2^58 elements");
+      if (!fits || elements < 0 || elements >= ELEMENTS) {
+        throw wrongShape(shape, "fewer than 2^58 elements");
+      }
     }
+  }
+
+  private static FieldException wrongShape(List<Long> shape, String expectation) {
+    return new FieldException("shape", Words.shape(shape), expectation);
   }
 
   /**
@@ -45,11 +45,10 @@ final class TensorChecks {
    * @param kernels whether it may be seen as kernel positions
    */
   static Parameter complete(Parameter tensor, boolean kernels) {
-    Require.that(
-        tensor.getGroup().length() <= MAX_GROUP_LENGTH,
-        "group",
-        Words.quote(tensor.getGroup()),
-        "at most " + MAX_GROUP_LENGTH + " characters");
+    if (tensor.getGroup().length() > MAX_GROUP_LENGTH) {
+      throw new FieldException(
+          "group", Words.quote(tensor.getGroup()), "at most " + MAX_GROUP_LENGTH + " characters");
+    }
     Pair pair = pair(tensor);
     View view = view(tensor, pair, kernels);
     Matrices matrices = Matrices.of(pair, view, tensor.getShapeList());
@@ -102,50 +101,45 @@ final class TensorChecks {
     int dimensions = tensor.getShapeCount();
     Require.that(view != View.UNRECOGNIZED, "view", tensor.getViewValue(), "a known view");
     if (!pair.seenAsMatrices()) {
-      Require.that(
-          view == View.VIEW_UNSPECIFIED,
-          "view",
-          Words.of(view),
-          "none: " + pair.words() + " sees no matrices");
+      if (view != View.VIEW_UNSPECIFIED) {
+        throw new FieldException(
+            "view", Words.of(view), "none: " + pair.words() + " sees no matrices");
+      }
       return view;
     }
-    Require.that(
-        dimensions >= 2,
-        "shape",
-        Words.shape(tensor.getShapeList()),
-        "2 or more dimensions on " + pair.words());
-    Require.that(
-        kernels || view != View.VIEW_KERNEL_POSITIONS,
-        "view",
-        Words.of(view),
-        "last-two or flattened in a range");
-    Require.that(
-        dimensions >= Matrices.leastDimensions(view),
-        "view",
-        Words.of(view),
-        "3 or more dimensions, not shape " + Words.shape(tensor.getShapeList()));
+    if (dimensions < 2) {
+      throw wrongShape(tensor.getShapeList(), "2 or more dimensions on " + pair.words());
+    }
+    if (!kernels && view == View.VIEW_KERNEL_POSITIONS) {
+      throw new FieldException("view", Words.of(view), "last-two or flattened in a range");
+    }
+    if (dimensions < Matrices.leastDimensions(view)) {
+      throw new FieldException(
+          "view",
+          Words.of(view),
+          "3 or more dimensions, not shape " + Words.shape(tensor.getShapeList()));
+    }
     return view == View.VIEW_UNSPECIFIED ? Matrices.defaultView(dimensions) : view;
   }
 
   private static void sizes(Parameter tensor, Pair pair, Matrices matrices) {
-    String shape = Words.shape(tensor.getShapeList());
-    Require.that(
-        matrices.count() <= MAX_COUNT, "shape", shape, "at most " + MAX_COUNT + " matrices");
-    Require.that(
-        matrices.columns() >= pair.leastColumns(),
-        "shape",
-        shape,
-        "rows of " + pair.leastColumns() + " or more elements on " + pair.words());
+    Manifold manifold = pair.manifold();
     boolean rows =
-        pair.manifold() == Manifold.MANIFOLD_OBLIQUE
-            || pair.manifold() == Manifold.MANIFOLD_CENTERED_OBLIQUE;
-    Require.that(
-        !rows || matrices.rows() <= MAX_COUNT, "shape", shape, "at most " + MAX_COUNT + " rows");
-    Require.that(
-        pair.manifold() != Manifold.MANIFOLD_SPHERE || matrices.columns() <= MAX_COUNT,
-        "shape",
-        shape,
-        "at most " + MAX_COUNT + " elements on the manifold sphere");
+        manifold == Manifold.MANIFOLD_OBLIQUE || manifold == Manifold.MANIFOLD_CENTERED_OBLIQUE;
+    List<Long> shape = tensor.getShapeList();
+    if (matrices.count() > MAX_COUNT) {
+      throw wrongShape(shape, "at most " + MAX_COUNT + " matrices");
+    }
+    if (matrices.columns() < pair.leastColumns()) {
+      throw wrongShape(
+          shape, "rows of " + pair.leastColumns() + " or more elements on " + pair.words());
+    }
+    if (rows && matrices.rows() > MAX_COUNT) {
+      throw wrongShape(shape, "at most " + MAX_COUNT + " rows");
+    }
+    if (manifold == Manifold.MANIFOLD_SPHERE && matrices.columns() > MAX_COUNT) {
+      throw wrongShape(shape, "at most " + MAX_COUNT + " elements on the manifold sphere");
+    }
   }
 
   private static Initial initial(Parameter tensor, Pair pair) {

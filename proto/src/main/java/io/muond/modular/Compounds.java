@@ -182,6 +182,11 @@ final class Compounds {
     if (sizes.size() < 2) {
       throw new ModuleException(here.field(field), sizes + " (expected: at least two sizes)");
     }
+    if (sizes.size() - 1 > Planner.MAX_ATOMS) {
+      throw new ModuleException(
+          here.field(field),
+          sizes.size() + " sizes (expected: at most " + (Planner.MAX_ATOMS + 1) + ")");
+    }
     for (int i = 0; i < sizes.size(); i++) {
       Checks.dimension(here.field(field, i), sizes.get(i));
     }

@@ -7,23 +7,21 @@ import java.util.function.ToDoubleFunction;
 
 /** Goes up a tree: checks every module and finds masses, sensitivities and bounds. */
 final class Measurer {
+  private int declared;
+
   private Measurer() {}
 
   static Measured measure(Module module) {
-    return measure(module, TreePath.ROOT, 1);
+    return new Measurer().measure(module, TreePath.ROOT, 1);
   }
 
-  private static Measured measure(Module module, TreePath path, int depth) {
+  private Measured measure(Module module, TreePath path, int depth) {
     if (depth > Planner.MAX_DEPTH) {
       throw new ModuleException(
           path, "too deep (expected: at most " + Planner.MAX_DEPTH + " levels)");
     }
     return switch (module.getKindCase()) {
-      case LINEAR, EMBED, CONVOLUTION, BIAS, GAIN -> {
-        Atom atom = Atoms.read(module, path);
-        yield measured(
-            new Measured(module, path, atom.mass(), 1, atom.bound(), atom, 1, List.of()));
-      }
+      case LINEAR, EMBED, CONVOLUTION, BIAS, GAIN -> atom(module, path);
       case BOND -> {
         double sensitivity = Bonds.sensitivity(module.getBond(), path);
         yield measured(new Measured(module, path, 0, sensitivity, sensitivity, null, 0, List.of()));
@@ -43,7 +41,16 @@ final class Measurer {
     };
   }
 
-  private static Measured sequence(Module module, TreePath path, int depth) {
+  private Measured atom(Module module, TreePath path) {
+    // Counted on the way, so that a tree of too many costs no memory.
+    if (++declared > Planner.MAX_ATOMS) {
+      throw tooMany(TreePath.ROOT, "more than " + Planner.MAX_ATOMS + " atoms");
+    }
+    Atom atom = Atoms.read(module, path);
+    return measured(new Measured(module, path, atom.mass(), 1, atom.bound(), atom, 1, List.of()));
+  }
+
+  private Measured sequence(Module module, TreePath path, int depth) {
     List<Measured> children =
         children(module.getSequence().getModulesList(), path, "sequence", depth);
     double sensitivity = product(children, Measured::sensitivity);
@@ -53,7 +60,7 @@ final class Measurer {
             module, path, mass(children), sensitivity, bound, null, atoms(children), children));
   }
 
-  private static Measured sideBySide(
+  private Measured sideBySide(
       Module module, TreePath path, String kind, List<Module> modules, int depth) {
     List<Measured> children = children(modules, path, kind, depth);
     double sensitivity = children.stream().mapToDouble(Measured::sensitivity).sum();
@@ -63,7 +70,7 @@ final class Measurer {
             module, path, mass(children), sensitivity, bound, null, atoms(children), children));
   }
 
-  private static Measured scale(Module module, TreePath path, int depth) {
+  private Measured scale(Module module, TreePath path, int depth) {
     TreePath here = path.child("scale");
     double factor = Math.abs(Checks.notZero(here.field("factor"), module.getScale().getFactor()));
     Measured of = measure(module.getScale().getOf(), here.child("of"), depth + 1);
@@ -79,7 +86,7 @@ final class Measurer {
             List.of(of)));
   }
 
-  private static Measured repeat(Module module, TreePath path, int depth) {
+  private Measured repeat(Module module, TreePath path, int depth) {
     TreePath here = path.child("repeat");
     long count = Checks.atLeastOne(here.field("count"), module.getRepeat().getCount());
     Measured of = measure(module.getRepeat().getOf(), here.child("of"), depth + 1);
@@ -99,7 +106,7 @@ final class Measurer {
             List.of(of)));
   }
 
-  private static Measured mass(Module module, TreePath path, int depth) {
+  private Measured mass(Module module, TreePath path, int depth) {
     TreePath here = path.child("mass");
     double absolute = Checks.notNegative(here.field("absolute"), module.getMass().getAbsolute());
     Measured of = measure(module.getMass().getOf(), here.child("of"), depth + 1);
@@ -111,8 +118,7 @@ final class Measurer {
             module, path, absolute, of.sensitivity(), of.bound(), null, of.atoms(), List.of(of)));
   }
 
-  private static List<Measured> children(
-      List<Module> modules, TreePath path, String kind, int depth) {
+  private List<Measured> children(List<Module> modules, TreePath path, String kind, int depth) {
     if (modules.isEmpty()) {
       throw new ModuleException(path.child(kind), "empty (expected: at least one module)");
     }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import com.google.protobuf.TextFormat;
 import io.muond.v1.Module;
 import io.muond.v1.Scale;
 import org.junit.jupiter.api.Test;
@@ -143,6 +144,50 @@ final class ModuleErrorsTest {
     assertThatThrownBy(() -> ModuleJson.parse(within(Planner.MAX_DEPTH - levels + 1, block)))
         .isInstanceOf(ModuleException.class)
         .hasMessageEndingWith("scale.of.gpt_block: too deep (expected: at most 48 levels)");
+  }
+
+  @Test
+  void tooManyAtomsAreRefusedOnTheWay() {
+    String widths = "1,".repeat(60_000) + "1";
+    String mlp = "{\"mlp\":{\"name\":\"%s\",\"widths\":[" + widths + "]}}";
+    assertThat(Planner.plan(ModuleJson.parse(mlp.formatted("a"))).getAtomsCount())
+        .isEqualTo(60_000);
+    assertThatThrownBy(
+            () ->
+                ModuleJson.parse(
+                    "{\"tuple\":[" + mlp.formatted("a") + "," + mlp.formatted("b") + "]}"))
+        .hasMessage("module: more than 100000 atoms (expected: at most 100000)");
+    assertThatThrownBy(
+            () -> ModuleJson.parse("{\"mlp\":{\"widths\":[" + widths + "," + widths + "]}}"))
+        .hasMessage("mlp.widths: 120002 sizes (expected: at most 100001)");
+  }
+
+  /** What JSON cannot say, protobuf can. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      textBlock =
+          """
+          linear {name: 'w' out: 2 in: 2 mass: nan}                        | linear.mass: NaN (expected: a finite number >= 0)
+          linear {name: 'w' out: 2 in: 2 heads: 4294967295}                | linear.heads: 4294967295 (expected: a divisor of out, 2)
+          linear {name: 'w' out: 2 in: 2 settings {manifold: 9}}           | linear.manifold: 9 (expected: a known manifold)
+          linear {name: 'w' out: 2 in: 2 settings {radius: nan}}           | linear.radius: NaN (expected: a number > 0
+          linear {name: 'w' out: 2 in: 2 ranges {name: 'a\\nb' rows: 2}} | linear.ranges[0].name: "a\\u000ab" (expected:
+          linear {name: 'w' out: 2 in: 2 settings {group: '1'} ranges {name: 'a' rows: 2}} | linear.group: given (expected: nothing beside
+          bond {kind: 'softmax' scale: nan}                                | bond.scale: NaN (expected: a finite number > 0)
+          bond {kind: 'multiply' scale: inf}                               | bond.scale: Infinity (expected: a finite number other
+          scale {factor: nan of {bond {kind: 'relu'}}}                     | scale.factor: NaN (expected: a finite number other
+          mass {absolute: nan of {bias {name: 'b' size: 1}}}               | mass.absolute: NaN (expected: a finite number >= 0)
+          gpt {vocabulary: 2 width: 2 blocks: 1 head_scale: nan}           | gpt.head_scale: NaN (expected
+          gpt {vocabulary: 2 width: 2 blocks: 1 softmax_scale: inf}        | gpt.softmax_scale: Infinity (expected
+          """)
+  void numbersThatJsonLacksAreRefused(String text, String message) throws Exception {
+    Module module = TextFormat.parse(text, Module.class);
+    assertThatThrownBy(() -> Planner.parameters(module))
+        .isInstanceOf(ModuleException.class)
+        .hasMessageStartingWith(message)
+        .hasMessageNotContaining("\n");
   }
 
   private static String within(int levels, String module) {

@@ -63,6 +63,7 @@ final class Json {
     JsonArray parameters = new JsonArray();
     model.getParametersList().forEach(parameter -> parameters.add(parameter(parameter)));
     json.add("parameters", parameters);
+    json.add("plan", model.hasPlan() ? plan(model.getPlan()) : JsonNull.INSTANCE);
     return json;
   }
 
@@ -101,11 +102,13 @@ final class Json {
       entry.add("mass", number(atom.getMass()));
       entry.add("sensitivity", number(atom.getSensitivity()));
       entry.add("learning_rate_multiplier", number(atom.getLearningRateMultiplier()));
+      entry.addProperty("norm_bound", atom.hasNormBound() ? atom.getNormBound() : null);
       atoms.add(entry);
     }
     json.add("atoms", atoms);
     json.add("mass", number(plan.getMass()));
     json.add("sensitivity", number(plan.getSensitivity()));
+    json.addProperty("lipschitz_bound", plan.hasLipschitzBound() ? plan.getLipschitzBound() : null);
     return json;
   }
 }

@@ -30,20 +30,21 @@ final class Table {
 
   @Override
   public String toString() {
-    int columns = rows.get(0).length;
+    int[] widths = new int[rows.get(0).length];
+    for (String[] row : rows) {
+      for (int i = 0; i < widths.length; i++) {
+        widths[i] = Math.max(widths[i], row[i].length());
+      }
+    }
     StringBuilder text = new StringBuilder();
     for (String[] row : rows) {
       StringBuilder line = new StringBuilder();
-      for (int i = 0; i < columns; i++) {
-        String pad = " ".repeat(width(i) - row[i].length());
+      for (int i = 0; i < widths.length; i++) {
+        String pad = " ".repeat(widths[i] - row[i].length());
         line.append(i == 0 ? "" : "  ").append(i == 0 ? row[i] + pad : pad + row[i]);
       }
       text.append(line.toString().stripTrailing()).append('\n');
     }
     return text.toString();
-  }
-
-  private int width(int column) {
-    return rows.stream().mapToInt(row -> row[column].length()).max().orElse(0);
   }
 }

@@ -241,7 +241,7 @@ class MainTest {
   @Test
   void aMistypedWordIsNamedBeforeWhatIsMissing() {
     assertOneLine(run("stpe"), "command: stpe (expected one of step, plan,");
-    assertOneLine(run("model", "lst"), "command: lst (expected one of list, get, delete)");
+    assertOneLine(run("model", "lst"), "command: lst (expected one of create, list, get, delete)");
     assertOneLine(run("step", "--wieghts", "w"), "--wieghts: unknown argument");
     assertOneLine(run("help", "stpe"), "command: stpe (expected one of step, plan,");
     assertOneLine(run("bench", "step", "--solvers", "newton"), "--solvers: newton (expected one");
@@ -314,27 +314,6 @@ class MainTest {
     assertOneLine(
         step("--out", path("w2.safetensors"), "--reconnect-timeout", "300ms"),
         "cannot reach the server");
-  }
-
-  @Test
-  void plansOffline() throws IOException {
-    Path tree = directory.resolve("tree.json");
-    Files.writeString(
-        tree,
-        """
-        {"sequence": [{"linear": {"name": "a", "out": 4, "in": 3}},
-                      {"bond": {"kind": "relu"}},
-                      {"linear": {"name": "b", "out": 2, "in": 4}}]}
-        """);
-    assertThat(run("plan", "--module", tree.toString(), "--json")).isZero();
-    JsonObject plan = JsonParser.parseString(output()).getAsJsonObject();
-    assertThat(plan.keySet()).containsExactly("atoms", "mass", "sensitivity");
-    JsonObject atom = plan.getAsJsonArray("atoms").get(0).getAsJsonObject();
-    assertThat(atom.keySet())
-        .containsExactly("name", "mass", "sensitivity", "learning_rate_multiplier");
-    assertThat(atom.get("learning_rate_multiplier").getAsDouble()).isEqualTo(0.5);
-    Files.writeString(tree, "{\"linear\": {}}");
-    assertOneLine(run("plan", "--module", tree.toString(), "--json"), "tree.json");
   }
 
   @Test
