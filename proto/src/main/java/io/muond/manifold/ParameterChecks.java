@@ -109,7 +109,12 @@ public final class ParameterChecks {
         "a divisor of the " + range.getRows() + " rows");
   }
 
-  private static RowRange complete(RowRange range, List<Long> shape) {
+  /**
+   * A range as a tensor without a name.
+   *
+   * @param shape the whole parameter's, of at least two dimensions
+   */
+  public static Parameter tensor(RowRange range, List<Long> shape) {
     Parameter.Builder tensor =
         Parameter.newBuilder()
             .addAllShape(shape(range, shape))
@@ -127,7 +132,11 @@ public final class ParameterChecks {
     if (range.hasRule()) {
       tensor.setRule(range.getRule());
     }
-    Parameter complete = TensorChecks.complete(tensor.build(), false);
+    return tensor.build();
+  }
+
+  private static RowRange complete(RowRange range, List<Long> shape) {
+    Parameter complete = TensorChecks.complete(tensor(range, shape), false);
     return range.toBuilder()
         .setManifold(complete.getManifold())
         .setNorm(complete.getNorm())

@@ -38,7 +38,7 @@ final class NormBounds {
     // sum_i b_i^2 rows_i / out at most.
     double sum = 0;
     for (RowRange range : parameter.getRangesList()) {
-      Parameter part = ofRange(range, parameter);
+      Parameter part = ParameterChecks.tensor(range, parameter.getShapeList());
       double bound = map(part, (double) range.getRows(), in, 1, rowBlocks(part));
       sum += bound * bound * (double) range.getRows();
     }
@@ -47,16 +47,6 @@ final class NormBounds {
 
   private static boolean rowBlocks(Parameter parameter) {
     return parameter.getShapeCount() == 2 || parameter.getView() == View.VIEW_LAST_TWO;
-  }
-
-  private static Parameter ofRange(RowRange range, Parameter parameter) {
-    return Parameter.newBuilder()
-        .addAllShape(ParameterChecks.shape(range, parameter.getShapeList()))
-        .setManifold(range.getManifold())
-        .setNorm(range.getNorm())
-        .setView(range.getView())
-        .setRadius(range.getRadius())
-        .build();
   }
 
   /**

@@ -28,15 +28,7 @@ final class Samples {
     double[] w = new double[elements];
     int at = 0;
     for (RowRange range : parameter.getRangesList()) {
-      double[] part =
-          weight(
-              Parameter.newBuilder()
-                  .addAllShape(ParameterChecks.shape(range, parameter.getShapeList()))
-                  .setManifold(range.getManifold())
-                  .setNorm(range.getNorm())
-                  .setView(range.getView())
-                  .setRadius(range.getRadius())
-                  .build());
+      double[] part = weight(ParameterChecks.tensor(range, parameter.getShapeList()));
       System.arraycopy(part, 0, w, at, part.length);
       at += part.length;
     }
