@@ -80,7 +80,7 @@ final class StepComputation implements AutoCloseable {
         rates.add(step.options().learningRate(parameter));
       }
     }
-    return new StepRunner.Given(memory.stepBuffers(index), gradients, rates);
+    return new StepRunner.Given(memory.stepBuffers(index), gradients, rates, /* age= */ 1);
   }
 
   /** The refusal of what {@code batch} found not to be finite. */

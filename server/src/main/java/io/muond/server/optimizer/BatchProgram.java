@@ -2,6 +2,7 @@ package io.muond.server.optimizer;
 
 import io.muond.server.engine.Region;
 import io.muond.server.linalg.PolarFactor;
+import java.util.List;
 
 /**
  * The operations on one batch. Every method runs on the engine's own thread, and none allocates
@@ -16,6 +17,21 @@ public interface BatchProgram {
 
   /** Elements of workspace that any of the methods needs. */
   long workspaceFloats();
+
+  /** Numbers that a step reads on the device: what changes from one step to the next. */
+  default int inputNumbers() {
+    return spec().count();
+  }
+
+  /**
+   * The {@link #inputNumbers} of a step: the learning rates, if a program does not say otherwise.
+   *
+   * @param learningRates per matrix
+   * @param age see {@link StepRunner.Given#age}
+   */
+  default double[] inputs(List<Double> learningRates, long age) {
+    return learningRates.stream().mapToDouble(Double::doubleValue).toArray();
+  }
 
   /** Numbers that a step leaves for its report. */
   int reportNumbers(ReportDetail detail);

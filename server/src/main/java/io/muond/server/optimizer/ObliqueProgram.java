@@ -118,7 +118,7 @@ final class ObliqueProgram implements BatchProgram {
       Matrices taken = Momentum.apply(compute, spec.rule(), at.gradient, at.momentum, in.ahead);
       compute.maxAbs(taken, out.scale());
       compute.rowDirections(at.w, taken, in.a, out.objective());
-      compute.moveRows(spec.radius(), input.rates().slice(from, count), at.w, in.a, at.next);
+      compute.moveRows(spec.radius(), input.numbers().slice(from, count), at.w, in.a, at.next);
       if (numbers.residuals()) {
         compute.rowResiduals(
             spec.radius(), at.w, in.a, at.next, out.tangency(), out.orthogonality());

@@ -9,7 +9,7 @@ import java.util.List;
  *
  * @param learningRates per matrix, in the norm of the unit-radius manifold; finite, at least 0 and
  *     at most {@link BatchProgram#MAX_LEARNING_RATE} on the Stiefel manifold
- * @param rates the same numbers on the device
+ * @param numbers {@link BatchProgram#inputs} on the device
  * @param report where {@link BatchProgram#reportNumbers} numbers go
  * @param workspace of {@link BatchProgram#workspaceFloats} elements
  */
@@ -17,7 +17,7 @@ public record StepInput(
     StepBuffers buffers,
     List<Double> learningRates,
     ReportDetail detail,
-    Scalars rates,
+    Scalars numbers,
     Scalars report,
     Region workspace) {
 

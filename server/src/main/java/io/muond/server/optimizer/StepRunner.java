@@ -10,11 +10,12 @@ import io.muond.server.linalg.Carver;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
- * Runs the steps of all batches of a model as one sequence of operations: the learning rates go to
- * the device before it, every number of the reports comes back in one piece after it. The engine
- * may record the sequence and replay it.
+ * Runs the steps of all batches of a model as one sequence of operations: what changes from step to
+ * step, such as learning rates, goes to the device before it, every number of the reports comes
+ * back in one piece after it. The engine may record the sequence and replay it.
  */
 public final class StepRunner implements AutoCloseable {
   /**
@@ -40,7 +41,7 @@ public final class StepRunner implements AutoCloseable {
     long numbers = 0;
     for (BatchProgram program : programs) {
       long reported = program.reportNumbers(ReportDetail.OPTIMUM);
-      numbers = Math.addExact(numbers, program.spec().count() + reported);
+      numbers = Math.addExact(numbers, program.inputNumbers() + reported);
     }
     long total = Carver.aligned(Math.multiplyExact(Scalars.FLOATS, numbers));
     for (long floats : branchFloats(programs)) {
@@ -84,11 +85,16 @@ public final class StepRunner implements AutoCloseable {
    *
    * @param gradients the contributions to add, the first one the buffers' own gradient
    * @param learningRates see {@link StepInput#learningRates}
+   * @param age how many steps there are, with this one, since the moments were zero; at least 1
    */
-  public record Given(StepBuffers buffers, List<Region> gradients, List<Double> learningRates) {
+  public record Given(
+      StepBuffers buffers, List<Region> gradients, List<Double> learningRates, long age) {
     public Given {
       gradients = List.copyOf(gradients);
       learningRates = List.copyOf(learningRates);
+      if (age < 1) {
+        throw new IllegalArgumentException("age: " + age + " (expected: at least 1)");
+      }
     }
   }
 
@@ -101,7 +107,7 @@ public final class StepRunner implements AutoCloseable {
    */
   public Done run(List<Given> given, double[] weights, ReportDetail detail, Memory workspace) {
     Session session = new Session(given, weights, detail, workspace);
-    engine.compute().write(session.allRates(), session.rates);
+    engine.compute().write(session.allInputs(), session.inputs);
     Key key = session.key();
     List<Effort> efforts = recorder.run(key, () -> session.enqueue(key != null));
     return new Done(session.steps, efforts, engine.compute().read(session.report), detail);
@@ -119,7 +125,7 @@ public final class StepRunner implements AutoCloseable {
     private final List<Given> given;
     private final double[] weights;
     private final Memory workspace;
-    private final Scalars rates;
+    private final Scalars inputs;
     private final Scalars report;
     private final List<BatchStep> steps = new ArrayList<>();
     private final int[] branches = branches(programs);
@@ -128,21 +134,21 @@ public final class StepRunner implements AutoCloseable {
       this.given = given;
       this.weights = weights;
       this.workspace = workspace;
-      int matrices = programs.stream().mapToInt(p -> p.spec().count()).sum();
+      int needed = programs.stream().mapToInt(BatchProgram::inputNumbers).sum();
       int numbers = programs.stream().mapToInt(p -> p.reportNumbers(detail)).sum();
-      rates = new Scalars(workspace, 0, matrices);
-      report = new Scalars(workspace, (long) Scalars.FLOATS * matrices, numbers);
-      long used = Carver.aligned((long) Scalars.FLOATS * (matrices + (long) numbers));
+      inputs = new Scalars(workspace, 0, needed);
+      report = new Scalars(workspace, (long) Scalars.FLOATS * needed, numbers);
+      long used = Carver.aligned((long) Scalars.FLOATS * (needed + (long) numbers));
       List<Region> scratch = new ArrayList<>();
       for (long floats : branchFloats(programs)) {
         scratch.add(new Region(workspace, used, floats));
         used += floats;
       }
-      int matrix = 0;
+      int input = 0;
       int number = 0;
       for (int b = 0; b < programs.size(); b++) {
         BatchProgram program = programs.get(b);
-        int count = program.spec().count();
+        int itsInputs = program.inputNumbers();
         int itsNumbers = program.reportNumbers(detail);
         steps.add(
             program.step(
@@ -150,18 +156,18 @@ public final class StepRunner implements AutoCloseable {
                     given.get(b).buffers(),
                     given.get(b).learningRates(),
                     detail,
-                    rates.slice(matrix, count),
+                    inputs.slice(input, itsInputs),
                     report.slice(number, itsNumbers),
                     scratch.get(branches[b]))));
-        matrix += count;
+        input += itsInputs;
         number += itsNumbers;
       }
     }
 
-    double[] allRates() {
-      return given.stream()
-          .flatMap(g -> g.learningRates().stream())
-          .mapToDouble(Double::doubleValue)
+    double[] allInputs() {
+      return IntStream.range(0, programs.size())
+          .mapToObj(b -> programs.get(b).inputs(given.get(b).learningRates(), given.get(b).age()))
+          .flatMapToDouble(Arrays::stream)
           .toArray();
     }
 

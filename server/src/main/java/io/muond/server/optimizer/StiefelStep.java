@@ -136,7 +136,7 @@ final class StiefelStep implements BatchStep {
       at = view.part(first, count);
       in = new Intermediates(program, new Carver(input.workspace(), count), count);
       out = numbers.part(input.report(), first, count);
-      eta = input.rates().slice(first, count);
+      eta = input.numbers().slice(first, count);
       u = in.u == null ? at.w : in.u;
       effort = new Effort(count);
       flops = effort.each();

@@ -84,7 +84,7 @@ class StepBranchesTest {
         programs.get(b).initialize(seeds, weights, all);
         Gaussian.fill(gradient, 0, n, firstSeed + b);
         List<Double> rates = Collections.nCopies(count, 0.1);
-        given.add(new StepRunner.Given(buffers, List.of(gradient), rates));
+        given.add(new StepRunner.Given(buffers, List.of(gradient), rates, 1));
       }
       for (int step = 0; step < STEPS; step++) {
         StepRunner.Done done =

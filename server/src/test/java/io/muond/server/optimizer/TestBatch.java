@@ -22,6 +22,7 @@ final class TestBatch implements AutoCloseable {
   private Region next;
   private Region gradient;
   private Region momentum;
+  private long age;
 
   TestBatch(Engine engine, BatchSpec spec) {
     Optimizer optimizer = new MuonOptimizer(engine);
@@ -80,7 +81,8 @@ final class TestBatch implements AutoCloseable {
         new StepRunner.Given(
             new StepBuffers(weights, next, gradient, momentum),
             List.of(gradient),
-            Arrays.stream(learningRates).boxed().toList());
+            Arrays.stream(learningRates).boxed().toList(),
+            ++age);
     List<MatrixReport> reports =
         runner.run(List.of(given), new double[] {1}, detail, workspace).reports(0);
     Region old = weights;

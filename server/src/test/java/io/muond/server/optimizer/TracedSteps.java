@@ -33,7 +33,7 @@ final class TracedSteps {
         program.initialize(new long[] {1}, weights, new Region(workspace, 0, workspace.floats()));
         StepBuffers buffers =
             new StepBuffers(weights, new Region(memory, n, n), gradient, /* momentum= */ null);
-        StepRunner.Given given = new StepRunner.Given(buffers, List.of(gradient), List.of(0.1));
+        StepRunner.Given given = new StepRunner.Given(buffers, List.of(gradient), List.of(0.1), 1);
         for (int step = 1; step <= STEPS; step++) {
           Gaussian.fill(gradient, 0, n, step);
           mark();
