@@ -1,4 +1,4 @@
-// Normalisation and movement of rows, and their residuals. float32, sums in float64; deterministic.
+// Centering, normalisation and movement of rows. float32, sums in float64; deterministic.
 // Grid and blocks: see rows.cuh; shared memory: 64 bytes per sum. y may be x (or w).
 
 #include "rows.cuh"
@@ -20,10 +20,19 @@ extern "C" __global__ __launch_bounds__(256) void rowSquares(
   });
 }
 
-/** y ← radius x / ‖x‖, given ‖x‖²; a row of zeros becomes (radius, 0, …, 0). */
+/**
+ * What a row of zeros becomes, element by element: (radius, 0, …, 0), or centered (radius / √2,
+ * −radius / √2, 0, …).
+ */
+__device__ inline float instead(double radius, int centered, long long j) {
+  double first = centered ? 0.70710678118654752440 * radius : radius;
+  return j == 0 ? (float)first : j == 1 && centered ? -(float)first : 0.0f;
+}
+
+/** y ← radius x / ‖x‖, given ‖x‖²; for a row of zeros see above. */
 __device__ void normalizePart(
-    const Rows& shape, const Part& part, double radius, double square, const Floats& x,
-    const Floats& y) {
+    const Rows& shape, const Part& part, double radius, int centered, double square,
+    const Floats& x, const Floats& y) {
   bool zeros = square == 0;
   double factor = zeros ? 0 : factorOf(radius, square);
   eachInRow(shape, part, [&](auto pack, long long j, int n) {
@@ -31,7 +40,7 @@ __device__ void normalizePart(
     Pack<W> xs = loadRow<W>(x, part, j, n);
 #pragma unroll
     for (int e = 0; e < W; e++) {
-      xs.v[e] = zeros && j + e == 0 ? (float)radius : (float)(factor * xs.v[e]);
+      xs.v[e] = zeros ? instead(radius, centered, j + e) : (float)(factor * xs.v[e]);
     }
     storeRow<W>(xs, y, part, j, n);
   });
@@ -39,27 +48,125 @@ __device__ void normalizePart(
 
 /** Whole rows. */
 extern "C" __global__ __launch_bounds__(256) void normalizeRows(
-    Rows shape, double radius, Floats x, Floats y) {
+    Rows shape, double radius, int centered, Floats x, Floats y) {
   eachGroup(
       shape,
       [&](const Part& row) {
-        normalizePart(shape, row, radius, squares(shape, row, x), x, y);
+        normalizePart(shape, row, radius, centered, squares(shape, row, x), x, y);
       },
       [](long long group) {});
 }
 
 /** Cut rows, after rowSquares. */
 extern "C" __global__ __launch_bounds__(256) void normalizeParts(
-    Rows shape, double radius, Floats x, Floats y, const double* sums) {
+    Rows shape, double radius, int centered, Floats x, Floats y, const double* sums) {
   eachRowPart(shape, [&](const Part& part) {
     double square = reduceArray<Sum>(sums + part.line * shape.parts, shape.parts, 1, 0.0);
-    normalizePart(shape, part, radius, square, x, y);
+    normalizePart(shape, part, radius, centered, square, x, y);
   });
 }
 
-/** Of v = w − step a: ‖v‖², and whether anything moves: max |a|, NaN if any is. */
-struct Move {
+/** ‖x − mean‖² of a row as a part of ‖x‖² below which it is nothing but the rounding of x. */
+constexpr double ROUNDING = 1e-14;
+
+/** Σ (x − origin) and Σ (x − origin)² of a row or a part of one. */
+struct Spread {
+  double origin;
+  double sum;
   double square;
+
+  __device__ double mean(long long n) const { return origin + sum / (double)n; }
+
+  /** ‖x − mean‖² over n elements. */
+  __device__ double around(long long n) const {
+    double left = square - sum / (double)n * sum;
+    double all = square + origin * (2 * sum + (double)n * origin);
+    return left <= ROUNDING * all ? 0 : left;
+  }
+};
+
+/** Around the row's first element, so that the sums of equal elements are exactly 0. */
+__device__ Spread spreadOf(const Rows& shape, const Part& part, const Floats& x) {
+  double origin = *x.at(part.matrix, part.row, 0);
+  double sum = 0;
+  double square = 0;
+  eachInRow(shape, part, [&](auto pack, long long j, int n) {
+    constexpr int W = decltype(pack)::width;
+    Pack<W> xs = loadRow<W>(x, part, j, n);
+#pragma unroll
+    for (int e = 0; e < W; e++) {
+      if (e < n) {
+        double off = xs.v[e] - origin;
+        sum += off;
+        square += off * off;
+      }
+    }
+  });
+  Spread spread;
+  spread.origin = origin;
+  spread.sum = reduceBlock<Sum>(sum);
+  spread.square = reduceBlock<Sum>(square);
+  return spread;
+}
+
+/** y ← x − mean, or 0 where that is rounding; NaN stays NaN. */
+__device__ void centerPart(
+    const Rows& shape, const Part& part, const Spread& spread, const Floats& x, const Floats& y) {
+  double mean = spread.mean(shape.cols);
+  bool none = spread.around(shape.cols) == 0;
+  eachInRow(shape, part, [&](auto pack, long long j, int n) {
+    constexpr int W = decltype(pack)::width;
+    Pack<W> xs = loadRow<W>(x, part, j, n);
+#pragma unroll
+    for (int e = 0; e < W; e++) {
+      xs.v[e] = none ? 0.0f : (float)(xs.v[e] - mean);
+    }
+    storeRow<W>(xs, y, part, j, n);
+  });
+}
+
+/** Whole rows: y ← x − mean, row by row. */
+extern "C" __global__ __launch_bounds__(256) void centerRows(Rows shape, Floats x, Floats y) {
+  eachGroup(
+      shape,
+      [&](const Part& row) {
+        Spread spread = spreadOf(shape, row, x);
+        __syncthreads();  // y may be x, of which every thread has read the first element
+        centerPart(shape, row, spread, x, y);
+      },
+      [](long long group) {});
+}
+
+/** Cut rows, first pass: three numbers per part. */
+extern "C" __global__ __launch_bounds__(256) void rowSpreads(
+    Rows shape, Floats x, double* parts) {
+  eachRowPart(shape, [&](const Part& part) {
+    Spread spread = spreadOf(shape, part, x);
+    if (threadIdx.x == 0) {
+      double* to = parts + (part.line * shape.parts + part.from / shape.perPart) * 3;
+      to[0] = spread.origin;
+      to[1] = spread.sum;
+      to[2] = spread.square;
+    }
+  });
+}
+
+/** Second pass. */
+extern "C" __global__ __launch_bounds__(256) void centerParts(
+    Rows shape, Floats x, Floats y, const double* parts) {
+  eachRowPart(shape, [&](const Part& part) {
+    const double* first = parts + part.line * shape.parts * 3;
+    Spread spread;
+    spread.origin = first[0];  // not x's, which another block may have overwritten
+    spread.sum = reduceArray<Sum>(first + 1, shape.parts, 3, 0.0);
+    spread.square = reduceArray<Sum>(first + 2, shape.parts, 3, 0.0);
+    centerPart(shape, part, spread, x, y);
+  });
+}
+
+/** Of v = w − step a: Σ v and ‖v‖², and whether anything moves: max |a|, NaN if any is. */
+struct Move {
+  Spread v;
   double largest;
 };
 
@@ -75,6 +182,7 @@ __device__ Pack<W> moved(double step, const Pack<W>& w, const Pack<W>& a) {
 
 __device__ Move moveOf(
     const Rows& shape, const Part& part, double step, const Floats& w, const Floats& a) {
+  double sum = 0;
   double square = 0;
   unsigned largest = 0;
   eachInRow(shape, part, [&](auto pack, long long j, int n) {
@@ -83,24 +191,29 @@ __device__ Move moveOf(
     Pack<W> vs = moved(step, loadRow<W>(w, part, j, n), as);
 #pragma unroll
     for (int e = 0; e < W; e++) {
+      sum += vs.v[e];
       square += (double)vs.v[e] * vs.v[e];
       unsigned bits = __float_as_uint(as.v[e]) & 0x7fffffffu;
       largest = bits > largest ? bits : largest;
     }
   });
   Move move;
-  move.square = reduceBlock<Sum>(square);
+  move.v.origin = 0;
+  move.v.sum = reduceBlock<Sum>(sum);
+  move.v.square = reduceBlock<Sum>(square);
   move.largest = reduceBlock<Largest>((double)__uint_as_float(largest));
   return move;
 }
 
-/** y ← radius v / ‖v‖, or w bit for bit where nothing moves. */
+/** y ← radius v / ‖v‖, centered v − mean for v, or w bit for bit where nothing moves. */
 __device__ void movePart(
-    const Rows& shape, const Part& part, double radius, double step, const Move& move,
-    const Floats& w, const Floats& a, const Floats& y) {
+    const Rows& shape, const Part& part, double radius, int centered, double step,
+    const Move& move, const Floats& w, const Floats& a, const Floats& y) {
   bool stays = move.largest == 0 || step == 0;
-  bool zeros = move.square == 0;
-  double factor = zeros ? 0 : factorOf(radius, move.square);
+  double square = centered ? move.v.around(shape.cols) : move.v.square;
+  double mean = centered ? move.v.mean(shape.cols) : 0;
+  bool zeros = square == 0;
+  double factor = zeros ? 0 : factorOf(radius, square);
   eachInRow(shape, part, [&](auto pack, long long j, int n) {
     constexpr int W = decltype(pack)::width;
     Pack<W> ws = loadRow<W>(w, part, j, n);
@@ -108,7 +221,8 @@ __device__ void movePart(
       ws = moved(step, ws, loadRow<W>(a, part, j, n));
 #pragma unroll
       for (int e = 0; e < W; e++) {
-        ws.v[e] = zeros && j + e == 0 ? (float)radius : (float)(factor * ws.v[e]);
+        ws.v[e] =
+            zeros ? instead(radius, centered, j + e) : (float)(factor * (ws.v[e] - mean));
       }
     }
     storeRow<W>(ws, y, part, j, n);
@@ -117,137 +231,42 @@ __device__ void movePart(
 
 /** Whole rows; eta: one number per matrix, step = radius η. */
 extern "C" __global__ __launch_bounds__(256) void moveRows(
-    Rows shape, double radius, const double* eta, Floats w, Floats a, Floats y) {
+    Rows shape, double radius, int centered, const double* eta, Floats w, Floats a, Floats y) {
   eachGroup(
       shape,
       [&](const Part& row) {
         double step = radius * eta[row.matrix];
-        movePart(shape, row, radius, step, moveOf(shape, row, step, w, a), w, a, y);
+        Move move = moveOf(shape, row, step, w, a);
+        movePart(shape, row, radius, centered, step, move, w, a, y);
       },
       [](long long group) {});
 }
 
-/** Cut rows, first pass: two numbers per part. */
+/** Cut rows, first pass: three numbers per part. */
 extern "C" __global__ __launch_bounds__(256) void moveSums(
     Rows shape, double radius, const double* eta, Floats w, Floats a, double* parts) {
   eachRowPart(shape, [&](const Part& part) {
     Move move = moveOf(shape, part, radius * eta[part.matrix], w, a);
     if (threadIdx.x == 0) {
-      double* to = parts + (part.line * shape.parts + part.from / shape.perPart) * 2;
-      to[0] = move.square;
-      to[1] = move.largest;
+      double* to = parts + (part.line * shape.parts + part.from / shape.perPart) * 3;
+      to[0] = move.v.sum;
+      to[1] = move.v.square;
+      to[2] = move.largest;
     }
   });
 }
 
 /** Second pass. */
 extern "C" __global__ __launch_bounds__(256) void moveParts(
-    Rows shape, double radius, const double* eta, Floats w, Floats a, Floats y,
+    Rows shape, double radius, int centered, const double* eta, Floats w, Floats a, Floats y,
     const double* parts) {
   eachRowPart(shape, [&](const Part& part) {
-    const double* first = parts + part.line * shape.parts * 2;
+    const double* first = parts + part.line * shape.parts * 3;
     Move move;
-    move.square = reduceArray<Sum>(first, shape.parts, 2, 0.0);
-    move.largest = reduceArray<Largest>(first + 1, shape.parts, 2, 0.0);
-    movePart(shape, part, radius, radius * eta[part.matrix], move, w, a, y);
+    move.v.origin = 0;
+    move.v.sum = reduceArray<Sum>(first, shape.parts, 3, 0.0);
+    move.v.square = reduceArray<Sum>(first + 1, shape.parts, 3, 0.0);
+    move.largest = reduceArray<Largest>(first + 2, shape.parts, 3, 0.0);
+    movePart(shape, part, radius, centered, radius * eta[part.matrix], move, w, a, y);
   });
-}
-
-/** ⟨w, a⟩ and ‖y‖² of a part. */
-struct Products {
-  double wa;
-  double yy;
-};
-
-__device__ Products productsOf(
-    const Rows& shape, const Part& part, const Floats& w, const Floats& a, const Floats& y) {
-  double wa = 0;
-  double yy = 0;
-  eachInRow(shape, part, [&](auto pack, long long j, int n) {
-    constexpr int W = decltype(pack)::width;
-    Pack<W> ws = loadRow<W>(w, part, j, n);
-    Pack<W> as = loadRow<W>(a, part, j, n);
-    Pack<W> ys = loadRow<W>(y, part, j, n);
-#pragma unroll
-    for (int e = 0; e < W; e++) {
-      wa += (double)ws.v[e] * as.v[e];
-      yy += (double)ys.v[e] * ys.v[e];
-    }
-  });
-  Products products;
-  products.wa = reduceBlock<Sum>(wa);
-  products.yy = reduceBlock<Sum>(yy);
-  return products;
-}
-
-/** Σ (⟨w, a⟩ / radius)² and max |‖y‖² / radius² − 1| of some rows. */
-struct Residuals {
-  double square;
-  double excess;
-
-  __device__ void add(double radius, const Products& of) {
-    double along = of.wa / radius;
-    square += along * along;
-    excess = Largest::join(excess, fabs(of.yy / radius / radius - 1));
-  }
-};
-
-/** Whole rows; two numbers per group. */
-extern "C" __global__ __launch_bounds__(256) void residuals(
-    Rows shape, double radius, Floats w, Floats a, Floats y, double* groups) {
-  Residuals sum = {0, 0};
-  eachGroup(
-      shape,
-      [&](const Part& row) { sum.add(radius, productsOf(shape, row, w, a, y)); },
-      [&](long long group) {
-        if (threadIdx.x == 0) {
-          groups[group * 2] = sum.square;
-          groups[group * 2 + 1] = sum.excess;
-        }
-        sum = {0, 0};
-      });
-}
-
-/** Cut rows, first pass: two numbers per part. */
-extern "C" __global__ __launch_bounds__(256) void residualProducts(
-    Rows shape, Floats w, Floats a, Floats y, double* parts) {
-  eachRowPart(shape, [&](const Part& part) {
-    Products products = productsOf(shape, part, w, a, y);
-    if (threadIdx.x == 0) {
-      double* to = parts + (part.line * shape.parts + part.from / shape.perPart) * 2;
-      to[0] = products.wa;
-      to[1] = products.yy;
-    }
-  });
-}
-
-/** Second pass: a block per row makes of it a group of one row. */
-extern "C" __global__ __launch_bounds__(256) void residualRows(
-    Rows shape, double radius, const double* parts, double* groups) {
-  for (long long line = blockIdx.x; line < shape.count * shape.rows; line += gridDim.x) {
-    const double* first = parts + line * shape.parts * 2;
-    Products products;
-    products.wa = reduceArray<Sum>(first, shape.parts, 2, 0.0);
-    products.yy = reduceArray<Sum>(first + 1, shape.parts, 2, 0.0);
-    Residuals row = {0, 0};
-    row.add(radius, products);
-    if (threadIdx.x == 0) {
-      groups[line * 2] = row.square;
-      groups[line * 2 + 1] = row.excess;
-    }
-  }
-}
-
-/** Last: tangency[k] ← √(Σ square / rows), orthogonality[k] ← the largest excess; a block each. */
-extern "C" __global__ __launch_bounds__(256) void finishResiduals(
-    Rows shape, const double* groups, double* tangency, double* orthogonality) {
-  for (long long k = blockIdx.x; k < shape.count; k += gridDim.x) {
-    const double* first = groups + k * shape.groups * 2;
-    double square = reduceArray<Sum>(first, shape.groups, 2, 0.0);
-    double excess = reduceArray<Largest>(first + 1, shape.groups, 2, 0.0);
-    if (threadIdx.x == 0) {
-      tangency[k] = sqrt(square / (double)shape.rows);
-      orthogonality[k] = excess;
-    }
-  }
 }

@@ -12,12 +12,14 @@ public final class Kernels implements AutoCloseable {
   static final List<String> FILES =
       List.of(
           "cholesky",
+          "descent",
           "directions",
           "elementwise",
           "gram",
           "halves",
           "pointers",
           "reductions",
+          "residuals",
           "rows",
           "scalars",
           "squares",
@@ -25,6 +27,7 @@ public final class Kernels implements AutoCloseable {
 
   private final List<Module> modules = new ArrayList<>();
   private final ElementwiseKernels elementwise;
+  private final DescentKernels descent;
   private final SquareKernels squares;
   private final ReductionKernels reductions;
   private final GramKernels gram;
@@ -46,11 +49,12 @@ public final class Kernels implements AutoCloseable {
       Module squareModule = load("squares");
       Module rowModule = load("rows");
       elementwise = new ElementwiseKernels(load("elementwise"), multiprocessors);
+      descent = new DescentKernels(load("descent"), multiprocessors);
       squares = new SquareKernels(squareModule);
       reductions = new ReductionKernels(load("reductions"), squareModule);
       gram = new GramKernels(load("gram"), rowModule, multiprocessors);
       cholesky = new CholeskyKernels(load("cholesky"));
-      rows = new RowKernels(load("directions"), rowModule, reductions);
+      rows = new RowKernels(load("directions"), rowModule, load("residuals"), reductions);
       wire = new WireKernels(load("wire"), multiprocessors);
       halves = new HalfKernels(load("halves"), multiprocessors);
       scalars = new ScalarKernels(load("scalars"), multiprocessors);
@@ -73,6 +77,10 @@ public final class Kernels implements AutoCloseable {
 
   public ElementwiseKernels elementwise() {
     return elementwise;
+  }
+
+  public DescentKernels descent() {
+    return descent;
   }
 
   public SquareKernels squares() {

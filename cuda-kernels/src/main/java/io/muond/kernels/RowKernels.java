@@ -9,15 +9,17 @@ import jcuda.driver.CUstream;
  */
 public final class RowKernels {
   private static final int DIRECTION_SUMS = 3;
-  private static final int MOVE_SUMS = 2;
+  private static final int RESIDUALS = 2;
 
   private final Module directions;
   private final Module rows;
+  private final Module residuals;
   private final ReductionKernels reductions;
 
-  RowKernels(Module directions, Module rows, ReductionKernels reductions) {
+  RowKernels(Module directions, Module rows, Module residuals, ReductionKernels reductions) {
     this.directions = directions;
     this.rows = rows;
+    this.residuals = residuals;
     this.reductions = reductions;
   }
 
@@ -50,15 +52,32 @@ public final class RowKernels {
     reductions.finishSums(stream, shape.count(), shape.groups(), groups, objective);
   }
 
-  /** y ← radius · x / ‖x‖, row by row; a row of zeros becomes (radius, 0, …, 0); y may be x. */
-  public void normalizeRows(CUstream stream, double radius, Batch x, Batch y, long scratch) {
+  /** y ← x − mean, row by row; 0 where that is nothing but the rounding of x; y may be x. */
+  public void centerRows(CUstream stream, Batch x, Batch y, long scratch) {
+    RowShape shape = RowShape.of(x, y);
+    if (shape.cut()) {
+      part(stream, rows, "rowSpreads", shape, start(shape).batches(x).i64(scratch));
+      part(stream, rows, "centerParts", shape, start(shape).batches(x, y).i64(scratch));
+    } else {
+      group(stream, rows, "centerRows", shape, start(shape).batches(x, y));
+    }
+  }
+
+  /**
+   * y ← radius · x / ‖x‖, row by row; y may be x.
+   *
+   * @param centered whether x is: a row of zeros becomes (radius / √2, −radius / √2, 0, …), else
+   *     (radius, 0, …)
+   */
+  public void normalizeRows(
+      CUstream stream, double radius, boolean centered, Batch x, Batch y, long scratch) {
     RowShape shape = RowShape.of(x, y);
     if (shape.cut()) {
       part(stream, rows, "rowSquares", shape, start(shape).batches(x).i64(scratch));
-      Arguments arguments = start(shape).f64(radius).batches(x, y).i64(scratch);
+      Arguments arguments = start(shape, radius, centered).batches(x, y).i64(scratch);
       part(stream, rows, "normalizeParts", shape, arguments);
     } else {
-      group(stream, rows, "normalizeRows", shape, start(shape).f64(radius).batches(x, y));
+      group(stream, rows, "normalizeRows", shape, start(shape, radius, centered).batches(x, y));
     }
   }
 
@@ -66,18 +85,26 @@ public final class RowKernels {
    * y ← radius · v / ‖v‖, v = w − radius · eta_k · a, row by row; a row whose direction is zero
    * stays bit for bit. y may be w.
    *
+   * @param centered whether v − mean is taken for v
    * @param eta scalars
    */
   public void moveRows(
-      CUstream stream, double radius, long eta, Batch w, Batch a, Batch y, long scratch) {
+      CUstream stream,
+      double radius,
+      boolean centered,
+      long eta,
+      Batch w,
+      Batch a,
+      Batch y,
+      long scratch) {
     RowShape shape = RowShape.of(w, a, y);
     if (shape.cut()) {
       Arguments sums = start(shape).f64(radius).i64(eta).batches(w, a).i64(scratch);
       part(stream, rows, "moveSums", shape, sums);
-      Arguments apply = start(shape).f64(radius).i64(eta).batches(w, a, y).i64(scratch);
+      Arguments apply = start(shape, radius, centered).i64(eta).batches(w, a, y).i64(scratch);
       part(stream, rows, "moveParts", shape, apply);
     } else {
-      Arguments arguments = start(shape).f64(radius).i64(eta).batches(w, a, y);
+      Arguments arguments = start(shape, radius, centered).i64(eta).batches(w, a, y);
       group(stream, rows, "moveRows", shape, arguments);
     }
   }
@@ -85,10 +112,13 @@ public final class RowKernels {
   /**
    * tangency_k ← the root mean square of ⟨w, a⟩ / radius over the rows, orthogonality_k ← max |‖y‖²
    * / radius² − 1|.
+   *
+   * @param centered whether ⟨1, a⟩ / √cols and |⟨1, y⟩| / (radius √cols) count too
    */
   public void rowResiduals(
       CUstream stream,
       double radius,
+      boolean centered,
       Batch w,
       Batch a,
       Batch y,
@@ -97,17 +127,21 @@ public final class RowKernels {
       long scratch) {
     RowShape shape = RowShape.of(w, a, y);
     if (shape.cut()) {
-      long parts = scratch + 8 * MOVE_SUMS * shape.allGroups();
-      part(stream, rows, "residualProducts", shape, start(shape).batches(w, a, y).i64(parts));
-      Arguments arguments = start(shape).f64(radius).i64(parts).i64(scratch);
-      group(stream, rows, "residualRows", shape, arguments);
+      long parts = scratch + 8 * RESIDUALS * shape.allGroups();
+      part(stream, residuals, "residualProducts", shape, start(shape).batches(w, a, y).i64(parts));
+      Arguments arguments = start(shape, radius, centered).i64(parts).i64(scratch);
+      group(stream, residuals, "residualRows", shape, arguments);
     } else {
-      Arguments arguments = start(shape).f64(radius).batches(w, a, y).i64(scratch);
-      group(stream, rows, "residuals", shape, arguments);
+      Arguments arguments = start(shape, radius, centered).batches(w, a, y).i64(scratch);
+      group(stream, residuals, "residuals", shape, arguments);
     }
     Arguments finish = start(shape).i64(scratch).i64(tangency).i64(orthogonality);
     int threads = ReductionKernels.threads(shape.groups(), 1);
-    rows.launch(stream, "finishResiduals", shape.count(), threads, finish);
+    residuals.launch(stream, "finishResiduals", shape.count(), threads, finish);
+  }
+
+  private static Arguments start(RowShape shape, double radius, boolean centered) {
+    return start(shape).f64(radius).i32(centered ? 1 : 0);
   }
 
   private static Arguments start(RowShape shape) {

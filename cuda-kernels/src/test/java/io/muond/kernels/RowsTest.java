@@ -108,9 +108,9 @@ class RowsTest {
     long scratch = scratch(shape);
     Floats from = new Floats(device, shape, x);
     RowKernels rows = device.kernels().rows();
-    rows.normalizeRows(device.stream(), RADIUS, from.batch(), to.batch(), scratch);
+    rows.normalizeRows(device.stream(), RADIUS, false, from.batch(), to.batch(), scratch);
     Floats.assertClose(to.get(), expected, 1, 0);
-    rows.normalizeRows(device.stream(), RADIUS, from.batch(), from.batch(), scratch);
+    rows.normalizeRows(device.stream(), RADIUS, false, from.batch(), from.batch(), scratch);
     Floats.assertClose(from.get(), expected, 1, 0);
   }
 
@@ -183,7 +183,7 @@ class RowsTest {
     long scratch = scratch(shape);
     long etas = device.scalars(eta);
     RowKernels rows = device.kernels().rows();
-    rows.moveRows(device.stream(), RADIUS, etas, from, direction, y.batch(), scratch);
+    rows.moveRows(device.stream(), RADIUS, false, etas, from, direction, y.batch(), scratch);
     float[] actual = y.get();
     Floats.assertClose(actual, expected, 2, 1);
     for (int e = 0; e < w.length; e++) {
@@ -233,6 +233,7 @@ class RowsTest {
         .rowResiduals(
             device.stream(),
             RADIUS,
+            false,
             fresh(shape, w),
             fresh(shape.in(Layout.ODD_BLOCK), a),
             fresh(shape, y),
@@ -257,7 +258,7 @@ class RowsTest {
     long objective = device.allocate(8L * shape.count());
     RowKernels rows = device.kernels().rows();
     Batch from = fresh(shape, x);
-    rows.normalizeRows(device.stream(), 1, from, y.batch(), scratch);
+    rows.normalizeRows(device.stream(), 1, false, from, y.batch(), scratch);
     int last = lines(shape) - 1;
     float[] normal = y.get();
     rows.rowDirections(device.stream(), fresh(shape, w), from, y.batch(), objective, scratch);

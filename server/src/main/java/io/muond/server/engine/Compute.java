@@ -37,6 +37,34 @@ public interface Compute {
    */
   void momentum(double beta, boolean nesterov, Matrices m, Matrices g, Matrices taken);
 
+  /** y ← the signs of x: −1, 0 or 1; y may be x. */
+  void signs(Matrices x, Matrices y);
+
+  /**
+   * A step without a constraint: y_k ← keep_k w_k − step_k a_k, and w bit for bit where keep is 1
+   * and step_k a_k is 0. {@code y} may be w or a.
+   */
+  void descend(Scalars keep, Scalars step, Matrices w, Matrices a, Matrices y);
+
+  /**
+   * AdamW's moments and direction: g ← M' = β₁ M + (1 − β₁) G, next ← V' = β₂ V + (1 − β₂) G², a ←
+   * c₁ M' / (√(c₂ V') + ε), or NaN where V' overflows.
+   *
+   * @param beta1 rounded to float32, in which the difference from 1 is taken
+   * @param beta2 the same
+   * @param corrections c₁ and √c₂
+   */
+  void adamw(
+      double beta1,
+      double beta2,
+      double epsilon,
+      Scalars corrections,
+      Matrices m,
+      Matrices v,
+      Matrices g,
+      Matrices next,
+      Matrices a);
+
   /** y_k ← x_k / s_k, or 0 where s_k is 0; y may be x. */
   void divide(Matrices x, Scalars s, Matrices y);
 
@@ -194,20 +222,40 @@ public interface Compute {
   void rowDirections(Matrices w, Matrices g, Matrices a, Scalars objective);
 
   /**
-   * y ← radius · x / ‖x‖ row by row; a row of zeros becomes (radius, 0, …, 0). {@code y} may be x.
+   * y ← x − the row's mean, row by row, or 0 where that is nothing but the rounding of x. {@code y}
+   * may be x.
    */
-  void normalizeRows(double radius, Matrices x, Matrices y);
+  void centerRows(Matrices x, Matrices y);
+
+  /**
+   * y ← radius · x / ‖x‖ row by row. {@code y} may be x.
+   *
+   * @param centered whether the rows of x are, which have at least 2 elements then: a row of zeros
+   *     becomes (radius / √2, −radius / √2, 0, …, 0), otherwise (radius, 0, …, 0)
+   */
+  void normalizeRows(double radius, boolean centered, Matrices x, Matrices y);
 
   /**
    * Moves rows along directions and back to the sphere: y ← radius · v / ‖v‖, v = w − radius η_k a.
    * A row whose direction is zero stays bit for bit.
+   *
+   * @param centered whether v is first made to have mean 0
    */
-  void moveRows(double radius, Scalars eta, Matrices w, Matrices a, Matrices y);
+  void moveRows(double radius, boolean centered, Scalars eta, Matrices w, Matrices a, Matrices y);
 
   /**
    * Residuals row by row, for unit radius: root mean square of ⟨w, a⟩ / radius, and max |‖y‖² /
    * radius² − 1|.
+   *
+   * @param centered whether the means count too: ⟨1, a⟩ / √cols beside ⟨w, a⟩ / radius, and |⟨1,
+   *     y⟩| / (radius √cols) beside the other
    */
   void rowResiduals(
-      double radius, Matrices w, Matrices a, Matrices y, Scalars tangency, Scalars orthogonality);
+      double radius,
+      boolean centered,
+      Matrices w,
+      Matrices a,
+      Matrices y,
+      Scalars tangency,
+      Scalars orthogonality);
 }

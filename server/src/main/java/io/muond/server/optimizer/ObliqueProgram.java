@@ -56,12 +56,12 @@ final class ObliqueProgram implements BatchProgram {
     for (int k = 0; k < spec.count(); k++) {
       Gaussian.fill(weights, k * spec.matrixFloats(), spec.matrixFloats(), seeds[k]);
     }
-    compute.normalizeRows(spec.radius(), view(weights), view(weights));
+    compute.normalizeRows(spec.radius(), false, view(weights), view(weights));
   }
 
   @Override
   public double[] project(Region from, Region to, Region workspace) {
-    compute.normalizeRows(spec.radius(), view(from), view(to));
+    compute.normalizeRows(spec.radius(), false, view(from), view(to));
     Scalars distance = new Carver(workspace, 1).scalars(spec.count());
     compute.distance(view(from), view(to), distance);
     return compute.read(distance);
@@ -118,10 +118,11 @@ final class ObliqueProgram implements BatchProgram {
       Matrices taken = Momentum.apply(compute, spec.rule(), at.gradient, at.momentum, in.ahead);
       compute.maxAbs(taken, out.scale());
       compute.rowDirections(at.w, taken, in.a, out.objective());
-      compute.moveRows(spec.radius(), input.numbers().slice(from, count), at.w, in.a, at.next);
+      compute.moveRows(
+          spec.radius(), false, input.numbers().slice(from, count), at.w, in.a, at.next);
       if (numbers.residuals()) {
         compute.rowResiduals(
-            spec.radius(), at.w, in.a, at.next, out.tangency(), out.orthogonality());
+            spec.radius(), false, at.w, in.a, at.next, out.tangency(), out.orthogonality());
       }
       compute.distance(at.next, at.w, out.moved());
     }

@@ -386,13 +386,13 @@ class ElementwiseProperties {
         results.add(test.get(y));
         compute.symmetrize(x, y);
         results.add(test.get(y));
-        compute.normalizeRows(2, x, y);
+        compute.normalizeRows(2, false, x, y);
         results.add(test.get(y));
         Matrices a = make(test, layout, shape, null);
         compute.rowDirections(y, x, a, s);
         results.add(Naive.floats(compute.read(s)));
         results.add(test.get(a));
-        compute.moveRows(2, test.scalars(0.1, 0.2), y, a, x);
+        compute.moveRows(2, false, test.scalars(0.1, 0.2), y, a, x);
         results.add(test.get(x));
       }
     }

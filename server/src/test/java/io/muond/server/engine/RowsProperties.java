@@ -54,7 +54,7 @@ class RowsProperties {
   /** Rows of norm {@code radius}. */
   private static float[] points(TestMatrices test, Shape shape, double radius, Matrices to) {
     test.set(to, TestMatrices.random(shape.floats(), 1));
-    test.compute().normalizeRows(radius, to, to);
+    test.compute().normalizeRows(radius, /* centered= */ false, to, to);
     return test.get(to);
   }
 
@@ -69,7 +69,7 @@ class RowsProperties {
     try (TestMatrices test = new TestMatrices(3)) {
       Matrices from = test.make(layout(block), COUNT, shape.rows(), shape.cols(), x);
       Matrices to = test.make(layout(!block), COUNT, shape.rows(), shape.cols());
-      test.compute().normalizeRows(radius, from, to);
+      test.compute().normalizeRows(radius, /* centered= */ false, from, to);
       float[] y = test.get(to);
       assertThat(y[0]).isEqualTo((float) radius);
       for (int j = 1; j < shape.cols(); j++) {
@@ -186,7 +186,7 @@ class RowsProperties {
         assertThat(element == 0).isTrue();
       }
       assertThat(test.compute().read(objective)).containsOnly(0);
-      test.compute().moveRows(1.5, test.scalars(0.1, 0.2), w, a, y);
+      test.compute().moveRows(1.5, /* centered= */ false, test.scalars(0.1, 0.2), w, a, y);
       assertThat(test.get(y)).isEqualTo(points);
     }
   }
@@ -203,7 +203,8 @@ class RowsProperties {
       Matrices next = test.make(Layout.BLOCK, COUNT, shape.rows(), shape.cols(), y);
       Scalars tangency = test.scalars(COUNT);
       Scalars orthogonality = test.scalars(COUNT);
-      test.compute().rowResiduals(radius, w, direction, next, tangency, orthogonality);
+      test.compute()
+          .rowResiduals(radius, /* centered= */ false, w, direction, next, tangency, orthogonality);
       for (int k = 0; k < COUNT; k++) {
         double square = 0;
         double excess = 0;

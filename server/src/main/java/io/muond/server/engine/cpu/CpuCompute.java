@@ -11,6 +11,7 @@ import java.util.SplittableRandom;
 /** The operations on the CPU: products by OpenBLAS, the rest in Java on cache-sized chunks. */
 final class CpuCompute implements Compute {
   private final Elementwise elementwise;
+  private final Descent descent;
   private final Tiles tiles;
   private final Products products;
   private final Rows rows;
@@ -18,6 +19,7 @@ final class CpuCompute implements Compute {
 
   CpuCompute(Workers workers) {
     elementwise = new Elementwise(workers);
+    descent = new Descent(workers);
     tiles = new Tiles(workers);
     products = new Products(workers);
     rows = new Rows(workers);
@@ -93,6 +95,32 @@ final class CpuCompute implements Compute {
         y[i] = a * x[i] + b * y[i];
       }
     }
+  }
+
+  @Override
+  public void signs(Matrices x, Matrices y) {
+    elementwise.update(x, y, false, (k, xs, ys, n) -> Descent.signs(xs, ys, n));
+  }
+
+  @Override
+  public void descend(Scalars keep, Scalars step, Matrices w, Matrices a, Matrices y) {
+    descent.descend(read(keep), read(step), w, a, y);
+  }
+
+  @Override
+  public void adamw(
+      double beta1,
+      double beta2,
+      double epsilon,
+      Scalars corrections,
+      Matrices m,
+      Matrices v,
+      Matrices g,
+      Matrices next,
+      Matrices a) {
+    double[] c = read(corrections);
+    Descent.AdamW rule = new Descent.AdamW(beta1, beta2, epsilon, c[0], c[1]);
+    descent.adamw(rule, new Descent.Moments(m, v, g, next, a));
   }
 
   @Override
@@ -333,21 +361,33 @@ final class CpuCompute implements Compute {
   }
 
   @Override
-  public void normalizeRows(double radius, Matrices x, Matrices y) {
-    rows.normalize(radius, x, y);
+  public void centerRows(Matrices x, Matrices y) {
+    rows.center(x, y);
   }
 
   @Override
-  public void moveRows(double radius, Scalars eta, Matrices w, Matrices a, Matrices y) {
-    rows.move(radius, read(eta), w, a, y);
+  public void normalizeRows(double radius, boolean centered, Matrices x, Matrices y) {
+    rows.normalize(radius, centered, x, y);
+  }
+
+  @Override
+  public void moveRows(
+      double radius, boolean centered, Scalars eta, Matrices w, Matrices a, Matrices y) {
+    rows.move(radius, centered, read(eta), w, a, y);
   }
 
   @Override
   public void rowResiduals(
-      double radius, Matrices w, Matrices a, Matrices y, Scalars tangency, Scalars orthogonality) {
+      double radius,
+      boolean centered,
+      Matrices w,
+      Matrices a,
+      Matrices y,
+      Scalars tangency,
+      Scalars orthogonality) {
     double[] inner = new double[w.count()];
     double[] excess = new double[w.count()];
-    rows.residuals(radius, w, a, y, inner, excess);
+    rows.residuals(radius, centered, w, a, y, inner, excess);
     write(inner, tangency);
     write(excess, orthogonality);
   }

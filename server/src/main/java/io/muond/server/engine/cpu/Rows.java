@@ -1,12 +1,16 @@
 package io.muond.server.engine.cpu;
 
 import io.muond.server.engine.Matrices;
+import java.util.Arrays;
 
 /**
  * Row-by-row operations of the oblique manifold. Rows may be long; each is walked in chunks, in
  * float64, scaled by its largest element so that no square overflows or vanishes.
  */
 final class Rows {
+  /** ‖x − mean‖² as a part of ‖x‖² where it is nothing but rounding. */
+  private static final double ROUNDING = 1e-14;
+
   private final Workers workers;
 
   Rows(Workers workers) {
@@ -75,16 +79,44 @@ final class Rows {
     return sums;
   }
 
-  /** y ← radius x / ‖x‖ per row. */
-  void normalize(double radius, Matrices x, Matrices y) {
-    forEach(x, (k, i) -> normalize(radius, new Row(x, k, i), new Row(y, k, i)));
+  /** y ← x − mean per row. */
+  void center(Matrices x, Matrices y) {
+    forEach(x, (k, i) -> center(new Row(x, k, i), new Row(y, k, i)));
   }
 
-  private static void normalize(double radius, Row x, Row y) {
+  private static void center(Row x, Row y) {
+    // Around the first element, so that the sums of equal elements are exactly 0.
+    double origin = x.first();
+    double sum = x.sum(origin);
+    double square = x.squares(origin);
+    double mean = origin + sum / x.length;
+    // What is left of a row, if it is nothing but the rounding of its elements, is zero.
+    if (square - sum / x.length * sum <= ROUNDING * x.squares(0)) {
+      y.fill(0);
+      return;
+    }
+    for (long at = 0; at < x.length; at += Runs.CHUNK) {
+      float[] s = Scratch.get().x;
+      int n = x.get(at, s);
+      for (int e = 0; e < n; e++) {
+        s[e] = (float) (s[e] - mean);
+      }
+      y.put(at, s, n);
+    }
+  }
+
+  /** y ← radius x / ‖x‖ per row. */
+  void normalize(double radius, boolean centered, Matrices x, Matrices y) {
+    forEach(x, (k, i) -> normalize(radius, centered, new Row(x, k, i), new Row(y, k, i)));
+  }
+
+  private static void normalize(double radius, boolean centered, Row x, Row y) {
     double scale = x.maxAbs();
     if (scale == 0) {
-      y.copyFrom(x, 0);
-      y.memory.put(y.start, new float[] {(float) radius}, 0, 1);
+      y.fill(0);
+      float half = (float) (Math.sqrt(0.5) * radius);
+      float[] instead = centered ? new float[] {half, -half} : new float[] {(float) radius};
+      y.memory.put(y.start, instead, 0, instead.length);
       return;
     }
     double norm = scale * Math.sqrt(x.dot(x, 1 / scale, 1 / scale));
@@ -92,7 +124,7 @@ final class Rows {
   }
 
   /** y ← radius v / ‖v‖, v = w − radius η a, per row. */
-  void move(double radius, double[] eta, Matrices w, Matrices a, Matrices y) {
+  void move(double radius, boolean centered, double[] eta, Matrices w, Matrices a, Matrices y) {
     forEach(
         w,
         (k, i) -> {
@@ -112,13 +144,25 @@ final class Rows {
             }
             ry.put(at, s.x, n);
           }
-          normalize(radius, ry, ry);
+          if (centered) {
+            center(ry, ry);
+          }
+          normalize(radius, centered, ry, ry);
         });
   }
 
-  /** Fills the root mean square of ⟨w, a⟩ / radius and max |‖y‖² / radius² − 1| of the rows. */
+  /**
+   * Fills the root mean square of ⟨w, a⟩ / radius and max |‖y‖² / radius² − 1| of the rows;
+   * centered, with what the means of a and y are.
+   */
   void residuals(
-      double radius, Matrices w, Matrices a, Matrices y, double[] tangency, double[] norms) {
+      double radius,
+      boolean centered,
+      Matrices w,
+      Matrices a,
+      Matrices y,
+      double[] tangency,
+      double[] norms) {
     int rows = w.storedRows();
     double[] inner = new double[Math.multiplyExact(rows, w.count())];
     double[] excess = new double[inner.length];
@@ -126,10 +170,17 @@ final class Rows {
         w,
         (k, i) -> {
           Row rw = new Row(w, k, i);
+          Row ra = new Row(a, k, i);
           Row ry = new Row(y, k, i);
-          double along = rw.dot(new Row(a, k, i), 1 / radius, 1);
-          inner[k * rows + i] = along * along;
-          excess[k * rows + i] = Math.abs(ry.dot(ry, 1 / radius, 1 / radius) - 1);
+          double along = rw.dot(ra, 1 / radius, 1);
+          double square = along * along;
+          double off = Math.abs(ry.dot(ry, 1 / radius, 1 / radius) - 1);
+          if (centered) {
+            square += ra.sum(0) * ra.sum(0) / ra.length;
+            off = Math.max(off, Math.abs(ry.sum(0) / radius) / Math.sqrt((double) ry.length));
+          }
+          inner[k * rows + i] = square;
+          excess[k * rows + i] = off;
         });
     double[] sums = sums(inner, w.count());
     for (int k = 0; k < w.count(); k++) {
@@ -170,6 +221,46 @@ final class Rows {
         max = Elementwise.larger(max, Elementwise.maxAbs(x, get(at, x)));
       }
       return max;
+    }
+
+    double first() {
+      float[] x = new float[1];
+      memory.get(start, x, 0, 1);
+      return x[0];
+    }
+
+    /** Σ (x − origin). */
+    double sum(double origin) {
+      double sum = 0;
+      for (long at = 0; at < length; at += Runs.CHUNK) {
+        float[] x = Scratch.get().x;
+        int n = get(at, x);
+        for (int e = 0; e < n; e++) {
+          sum += x[e] - origin;
+        }
+      }
+      return sum;
+    }
+
+    /** Σ (x − origin)². */
+    double squares(double origin) {
+      double sum = 0;
+      for (long at = 0; at < length; at += Runs.CHUNK) {
+        float[] x = Scratch.get().x;
+        int n = get(at, x);
+        for (int e = 0; e < n; e++) {
+          sum += (x[e] - origin) * (x[e] - origin);
+        }
+      }
+      return sum;
+    }
+
+    void fill(float value) {
+      float[] x = Scratch.get().x;
+      Arrays.fill(x, value);
+      for (long at = 0; at < length; at += Runs.CHUNK) {
+        put(at, x, (int) Math.min(Runs.CHUNK, length - at));
+      }
     }
 
     /** ⟨α this, β other⟩. */

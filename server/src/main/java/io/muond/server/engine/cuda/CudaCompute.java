@@ -10,7 +10,6 @@ import io.muond.kernels.ElementwiseKernels;
 import io.muond.kernels.GramKernels;
 import io.muond.kernels.HalfKernels;
 import io.muond.kernels.ReductionKernels;
-import io.muond.kernels.RowKernels;
 import io.muond.kernels.WireType;
 import io.muond.server.engine.Compute;
 import io.muond.server.engine.ElementType;
@@ -28,12 +27,14 @@ final class CudaCompute implements Compute {
   private final CudaDevice device;
   private final Lanes lanes;
   private final CudaCholesky cholesky;
+  private final CudaRows rows;
   private final NumberReader reader;
 
   CudaCompute(CudaDevice device) {
     this.device = device;
     lanes = new Lanes(device);
     cholesky = new CudaCholesky(device, lanes);
+    rows = new CudaRows(device, lanes);
     reader = new NumberReader(device);
   }
 
@@ -63,10 +64,6 @@ final class CudaCompute implements Compute {
 
   private long forReduction(Batch x) {
     return lanes.current().scratch().take(ReductionKernels.scratchBytes(x));
-  }
-
-  private long forRows(Batch x) {
-    return lanes.current().scratch().take(RowKernels.scratchBytes(x));
   }
 
   @Override
@@ -108,6 +105,52 @@ final class CudaCompute implements Compute {
     } else {
       combine(beta, m, 1, g);
     }
+  }
+
+  @Override
+  public void signs(Matrices x, Matrices y) {
+    requireAlike(x, y);
+    device.kernels().descent().signs(stream(), batch(x), batch(y));
+  }
+
+  @Override
+  public void descend(Scalars keep, Scalars step, Matrices w, Matrices a, Matrices y) {
+    requireAlike(w, a);
+    requireAlike(w, y);
+    device
+        .kernels()
+        .descent()
+        .descend(stream(), address(keep), address(step), batch(w), batch(a), batch(y));
+  }
+
+  @Override
+  public void adamw(
+      double beta1,
+      double beta2,
+      double epsilon,
+      Scalars corrections,
+      Matrices m,
+      Matrices v,
+      Matrices g,
+      Matrices next,
+      Matrices a) {
+    for (Matrices x : List.of(v, g, next, a)) {
+      requireAlike(m, x);
+    }
+    device
+        .kernels()
+        .descent()
+        .adamw(
+            stream(),
+            beta1,
+            beta2,
+            epsilon,
+            address(corrections),
+            batch(m),
+            batch(v),
+            batch(g),
+            batch(next),
+            batch(a));
   }
 
   @Override
@@ -344,40 +387,34 @@ final class CudaCompute implements Compute {
 
   @Override
   public void rowDirections(Matrices w, Matrices g, Matrices a, Scalars objective) {
-    device
-        .kernels()
-        .rows()
-        .rowDirections(
-            stream(), batch(w), batch(g), batch(a), address(objective), forRows(batch(w)));
+    rows.directions(w, g, a, objective);
   }
 
   @Override
-  public void normalizeRows(double radius, Matrices x, Matrices y) {
-    device.kernels().rows().normalizeRows(stream(), radius, batch(x), batch(y), forRows(batch(x)));
+  public void centerRows(Matrices x, Matrices y) {
+    rows.center(x, y);
   }
 
   @Override
-  public void moveRows(double radius, Scalars eta, Matrices w, Matrices a, Matrices y) {
-    device
-        .kernels()
-        .rows()
-        .moveRows(stream(), radius, address(eta), batch(w), batch(a), batch(y), forRows(batch(w)));
+  public void normalizeRows(double radius, boolean centered, Matrices x, Matrices y) {
+    rows.normalize(radius, centered, x, y);
+  }
+
+  @Override
+  public void moveRows(
+      double radius, boolean centered, Scalars eta, Matrices w, Matrices a, Matrices y) {
+    rows.move(radius, centered, eta, w, a, y);
   }
 
   @Override
   public void rowResiduals(
-      double radius, Matrices w, Matrices a, Matrices y, Scalars tangency, Scalars orthogonality) {
-    device
-        .kernels()
-        .rows()
-        .rowResiduals(
-            stream(),
-            radius,
-            batch(w),
-            batch(a),
-            batch(y),
-            address(tangency),
-            address(orthogonality),
-            forRows(batch(w)));
+      double radius,
+      boolean centered,
+      Matrices w,
+      Matrices a,
+      Matrices y,
+      Scalars tangency,
+      Scalars orthogonality) {
+    rows.residuals(radius, centered, w, a, y, tangency, orthogonality);
   }
 }

@@ -18,6 +18,9 @@ final class NumberReader {
 
   /** Float64 numbers at a device address; waits for the stream. */
   double[] read(long address, int count) {
+    if (count == 0) {
+      device.synchronize();
+    }
     double[] values = new double[count];
     for (int from = 0; from < count; from += AT_ONCE) {
       int length = Math.min(AT_ONCE, count - from);
