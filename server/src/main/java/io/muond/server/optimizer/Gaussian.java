@@ -12,6 +12,13 @@ final class Gaussian {
 
   private Gaussian() {}
 
+  /** Fills a batch, one seed per matrix. */
+  static void fill(BatchSpec spec, Region weights, long[] seeds) {
+    for (int k = 0; k < spec.count(); k++) {
+      fill(weights, k * spec.matrixFloats(), spec.matrixFloats(), seeds[k]);
+    }
+  }
+
   /** Fills elements [from, from + floats) of a region. */
   static void fill(Region region, long from, long floats, long seed) {
     SplittableRandom random = new SplittableRandom(seed);

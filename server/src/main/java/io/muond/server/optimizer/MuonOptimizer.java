@@ -2,10 +2,14 @@ package io.muond.server.optimizer;
 
 import static java.util.Objects.requireNonNull;
 
+import io.muond.server.engine.Compute;
 import io.muond.server.engine.Engine;
 import io.muond.server.engine.Matrices;
 import io.muond.server.engine.Region;
+import io.muond.server.manifold.ManifoldKind;
+import io.muond.server.manifold.NormKind;
 import java.util.List;
+import java.util.Set;
 
 /** Manifold Muon on an engine. */
 public final class MuonOptimizer implements Optimizer {
@@ -36,11 +40,47 @@ public final class MuonOptimizer implements Optimizer {
               + spec.columns()
               + " (expected: fewer than 2^31 rows and columns)");
     }
+    requirePair(spec);
+    if (spec.rule().frozen()) {
+      return new FrozenProgram(engine, spec, points(spec));
+    }
     return switch (spec.manifold()) {
       case STIEFEL -> new StiefelProgram(engine, spec);
-      case OBLIQUE -> new ObliqueProgram(engine, spec);
-      case CENTERED_OBLIQUE, SPECTRAL_BALL, EUCLIDEAN ->
-          throw new IllegalArgumentException("manifold: " + spec.manifold());
+      case OBLIQUE, CENTERED_OBLIQUE -> new ObliqueProgram(engine, spec);
+      case SPECTRAL_BALL -> new BallProgram(engine, spec);
+      case EUCLIDEAN ->
+          spec.norm() == NormKind.ADAMW
+              ? new AdamWProgram(engine, spec)
+              : new EuclideanProgram(engine, spec);
+    };
+  }
+
+  private static void requirePair(BatchSpec spec) {
+    Set<NormKind> norms =
+        switch (spec.manifold()) {
+          case STIEFEL -> Set.of(NormKind.SPECTRAL, NormKind.FROBENIUS);
+          case OBLIQUE, CENTERED_OBLIQUE -> Set.of(NormKind.LARGEST_ROW);
+          case SPECTRAL_BALL -> Set.of(NormKind.SPECTRAL);
+          case EUCLIDEAN ->
+              Set.of(NormKind.SPECTRAL, NormKind.FROBENIUS, NormKind.LARGEST_ENTRY, NormKind.ADAMW);
+        };
+    if (!norms.contains(spec.norm())) {
+      throw new IllegalArgumentException(
+          "norm: " + spec.norm() + " on " + spec.manifold() + " (expected: one of " + norms + ")");
+    }
+    if (spec.manifold() == ManifoldKind.CENTERED_OBLIQUE && spec.columns() < 2) {
+      throw new IllegalArgumentException(
+          "columns: " + spec.columns() + " on CENTERED_OBLIQUE (expected: at least 2)");
+    }
+  }
+
+  private Points points(BatchSpec spec) {
+    Compute compute = engine.compute();
+    return switch (spec.manifold()) {
+      case STIEFEL -> new StiefelPoints(compute, spec);
+      case OBLIQUE, CENTERED_OBLIQUE -> new RowPoints(compute, spec);
+      case SPECTRAL_BALL -> new BallPoints(compute, spec);
+      case EUCLIDEAN -> new FlatPoints(compute, spec);
     };
   }
 

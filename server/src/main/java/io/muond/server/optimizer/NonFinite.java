@@ -18,6 +18,15 @@ final class NonFinite {
    *     not
    */
   static NotFiniteException find(Matrices x, int matrix) {
+    NotFiniteException found = search(x, matrix);
+    if (found == null) {
+      throw new IllegalStateException("matrix " + matrix + " has finite elements only");
+    }
+    return found;
+  }
+
+  /** The same, or null if all elements are finite. */
+  static NotFiniteException search(Matrices x, int matrix) {
     long floats = x.matrixFloats();
     ByteBuffer chunk = ByteBuffer.allocate(CHUNK * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
     for (long from = 0; from < floats; from += CHUNK) {
@@ -32,6 +41,6 @@ final class NonFinite {
         }
       }
     }
-    throw new IllegalStateException("matrix " + matrix + " has finite elements only");
+    return null;
   }
 }

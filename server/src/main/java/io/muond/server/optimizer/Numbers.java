@@ -10,23 +10,29 @@ final class Numbers {
   /** ⟨G, A⟩; what a step takes for G's largest element; ‖W_new − W‖. */
   private static final int BASIC = 3;
 
-  /** The residuals of tangency and of the manifold. */
-  private static final int RESIDUALS = 2;
-
   private final int count;
-  private final boolean residuals;
+  private final int residuals;
 
+  /** With the residuals of the manifold and of tangency, where they are asked for. */
   Numbers(int count, ReportDetail detail) {
+    this(count, detail, 2);
+  }
+
+  /**
+   * @param residuals how many of them can be off at all, where they are asked for: 1 is the
+   *     manifold's, 2 are both
+   */
+  Numbers(int count, ReportDetail detail, int residuals) {
     this.count = count;
-    residuals = detail.compareTo(ReportDetail.RESIDUALS) >= 0;
+    this.residuals = detail.compareTo(ReportDetail.RESIDUALS) >= 0 ? residuals : 0;
   }
 
   int total() {
-    return Math.multiplyExact(count, residuals ? BASIC + RESIDUALS : BASIC);
+    return Math.multiplyExact(count, BASIC + residuals);
   }
 
   boolean residuals() {
-    return residuals;
+    return residuals > 0;
   }
 
   private Scalars quantity(Scalars all, int index, int from, int length) {
@@ -39,13 +45,13 @@ final class Numbers {
         quantity(all, 0, from, length),
         quantity(all, 1, from, length),
         quantity(all, 2, from, length),
-        residuals ? quantity(all, 3, from, length) : null,
-        residuals ? quantity(all, 4, from, length) : null);
+        residuals > 0 ? quantity(all, 3, from, length) : null,
+        residuals > 1 ? quantity(all, 4, from, length) : null);
   }
 
-  /** Where a part's numbers go; the last two are null without residuals. */
+  /** Where a part's numbers go; the last two are null where there are no such residuals. */
   record Part(
-      Scalars objective, Scalars scale, Scalars moved, Scalars tangency, Scalars orthogonality) {}
+      Scalars objective, Scalars scale, Scalars moved, Scalars orthogonality, Scalars tangency) {}
 
   double objective(double[] numbers, int k) {
     return numbers[k];
@@ -60,10 +66,10 @@ final class Numbers {
   }
 
   double tangency(double[] numbers, int k) {
-    return residuals ? numbers[3 * count + k] : Double.NaN;
+    return residuals > 1 ? numbers[4 * count + k] : Double.NaN;
   }
 
   double orthogonality(double[] numbers, int k) {
-    return residuals ? numbers[4 * count + k] : Double.NaN;
+    return residuals > 0 ? numbers[3 * count + k] : Double.NaN;
   }
 }

@@ -5,6 +5,7 @@ import io.muond.server.engine.Matrices;
 import io.muond.server.engine.cpu.Float64;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 
 /**
  * What the best feasible direction is worth, and what a given one is worth if it is made feasible:
@@ -47,6 +48,33 @@ public final class Optimum {
       one(u.matrix(k), g.matrix(k), a.matrix(k), k, effort);
     }
     effort.optimumSeconds((System.nanoTime() - started) * 1e-9);
+  }
+
+  /**
+   * The same without a constraint, in the spectral norm: the optimum is G's nuclear norm. NaN where
+   * the host could not hold it.
+   */
+  static void ofFree(Matrices g, Matrices a, Effort effort) {
+    long started = System.nanoTime();
+    for (int k = 0; k < g.count(); k++) {
+      free(g.matrix(k), a.matrix(k), k, effort);
+    }
+    effort.optimumSeconds((System.nanoTime() - started) * 1e-9);
+  }
+
+  private static synchronized void free(Matrices g, Matrices a, int k, Effort effort) {
+    if (!covers(g.rows(), g.cols())) {
+      return;
+    }
+    double[] hostG = read(g);
+    double[] hostA = read(a);
+    double inner = 0;
+    for (int i = 0; i < hostG.length; i++) {
+      inner += hostG[i] * hostA[i];
+    }
+    double size = Float64.singularValues(a.rows(), a.cols(), hostA)[0];
+    double nuclear = Arrays.stream(Float64.singularValues(g.rows(), g.cols(), hostG)).sum();
+    effort.optimum(k, nuclear, inner / Math.max(1, size));
   }
 
   private static synchronized void one(Matrices u, Matrices g, Matrices a, int k, Effort effort) {

@@ -1,6 +1,8 @@
 package io.muond.server.optimizer;
 
 import io.muond.server.linalg.Flops;
+import io.muond.server.manifold.NormKind;
+import io.muond.server.manifold.SpectralBall;
 
 /**
  * What a step of a batch takes, estimated before it is made: the floating-point operations of its
@@ -16,27 +18,66 @@ final class StepCost {
   /** Elements read or written per element of the weights, momentum and report included. */
   private static final double ACCESSES = 20;
 
+  /** The same where weights are copied. */
+  private static final double COPY = 2;
+
   private final long m;
   private final long n;
+  private final BatchSpec spec;
   private final Rule rule;
   private final Flops flops = new Flops();
 
   private StepCost(BatchSpec spec) {
     m = Math.max(spec.rows(), spec.columns());
     n = Math.min(spec.rows(), spec.columns());
+    this.spec = spec;
     rule = spec.rule();
   }
 
   static double of(BatchSpec spec) {
     double elements = (double) spec.count() * spec.rows() * spec.columns();
-    double elementwise = PER_ACCESS * ACCESSES * elements;
-    return switch (spec.manifold()) {
-      case OBLIQUE, CENTERED_OBLIQUE, SPECTRAL_BALL, EUCLIDEAN -> elementwise;
-      case STIEFEL -> elementwise + spec.count() * new StepCost(spec).products();
-    };
+    if (spec.rule().frozen()) {
+      return PER_ACCESS * COPY * elements;
+    }
+    return PER_ACCESS * ACCESSES * elements + spec.count() * new StepCost(spec).products();
   }
 
   private double products() {
+    switch (spec.manifold()) {
+      case STIEFEL -> stiefel();
+      case SPECTRAL_BALL -> ball();
+      case EUCLIDEAN -> euclidean();
+      case OBLIQUE, CENTERED_OBLIQUE -> {}
+    }
+    return flops.total();
+  }
+
+  private void euclidean() {
+    if (spec.norm() == NormKind.SPECTRAL) {
+      msign(m, rule.msignSteps());
+    }
+  }
+
+  /** At learning rates of up to 1: beyond, the cap takes several levels. */
+  private void ball() {
+    msign(m, rule.msignSteps());
+    msign(m, SpectralBall.POLAR_STEPS);
+    msign(n, SpectralBall.SIGN_STEPS);
+    full(3, n, n, m);
+    halves(1, n, m);
+    halves(1, n, n);
+  }
+
+  private void stiefel() {
+    if (spec.norm() == NormKind.FROBENIUS) {
+      full(m == n ? 2 : 4, n, n, m);
+    } else {
+      spectral();
+    }
+    retraction();
+  }
+
+  private void spectral() {
     switch (rule.solver()) {
       case EXACT -> exact();
       case PROJECTED -> projected();
@@ -46,8 +87,6 @@ final class StepCost {
     if (rule.solver() == Solver.DUAL_ASCENT || rule.solver() == Solver.ADMM) {
       msign(m, StiefelStep.RETRACTION_STEPS);
     }
-    retraction();
-    return flops.total();
   }
 
   private void exact() {

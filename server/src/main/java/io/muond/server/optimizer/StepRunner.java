@@ -83,7 +83,8 @@ public final class StepRunner implements AutoCloseable {
   /**
    * What one batch is given.
    *
-   * @param gradients the contributions to add, the first one the buffers' own gradient
+   * @param gradients the contributions to add, the first one the buffers' own gradient; none for
+   *     frozen weights, whose buffers have no gradient
    * @param learningRates see {@link StepInput#learningRates}
    * @param age how many steps there are, with this one, since the moments were zero; at least 1
    */
@@ -107,7 +108,10 @@ public final class StepRunner implements AutoCloseable {
    */
   public Done run(List<Given> given, double[] weights, ReportDetail detail, Memory workspace) {
     Session session = new Session(given, weights, detail, workspace);
-    engine.compute().write(session.allInputs(), session.inputs);
+    double[] inputs = session.allInputs();
+    if (inputs.length > 0) {
+      engine.compute().write(inputs, session.inputs);
+    }
     Key key = session.key();
     List<Effort> efforts = recorder.run(key, () -> session.enqueue(key != null));
     return new Done(session.steps, efforts, engine.compute().read(session.report), detail);
@@ -200,7 +204,8 @@ public final class StepRunner implements AutoCloseable {
         }
         Stopwatch watch = recorder.stopwatch(b);
         watch.start();
-        if (weights.length > 1 || weights[0] != 1) {
+        boolean frozen = programs.get(b).spec().rule().frozen();
+        if (!frozen && (weights.length > 1 || weights[0] != 1)) {
           optimizer.sum(given.get(b).gradients(), weights);
         }
         efforts.add(steps.get(b).enqueue(watch));

@@ -2,18 +2,17 @@ package io.muond.server.optimizer;
 
 import io.muond.server.engine.Compute;
 import io.muond.server.engine.Engine;
-import io.muond.server.engine.Matrices;
 import io.muond.server.engine.Precision;
 import io.muond.server.engine.Region;
-import io.muond.server.engine.Scalars;
 import io.muond.server.linalg.Carver;
 import io.muond.server.linalg.PolarFactor;
+import io.muond.server.manifold.NormKind;
 import io.muond.server.manifold.Stiefel;
 
 /**
  * Manifold Muon on a batch of Stiefel matrices: A = argmax ⟨G, A⟩ over ‖A‖ ≤ 1 in the tangent space
- * at W, then W ← r · polar(W/r − ηA). Wide weights are seen transposed. A batch is worked on in
- * parts, so that the workspace stays within bounds.
+ * at W, in the spectral or the Frobenius norm, then W ← r · polar(W/r − ηA). Wide weights are seen
+ * transposed. A batch is worked on in parts, so that the workspace stays within bounds.
  */
 final class StiefelProgram implements BatchProgram {
   final Engine engine;
@@ -35,6 +34,7 @@ final class StiefelProgram implements BatchProgram {
   /** Whether the solver sees the gradient divided by its largest element. */
   final boolean scaleInvariant;
 
+  private final StiefelPoints points;
   private final long workspaceFloats;
 
   StiefelProgram(Engine engine, BatchSpec spec) {
@@ -46,16 +46,15 @@ final class StiefelProgram implements BatchProgram {
     n = Math.toIntExact(Math.min(spec.rows(), spec.columns()));
     part = engine.batchFor(spec.count(), Math.max((long) m * n, 4L * n * n));
     stiefel = new Stiefel(compute, spec.radius());
+    points = new StiefelPoints(compute, spec);
     Direction direction = direction(1);
-    // The others' sizes are absolute, and may pass what float16 holds.
-    polar =
-        new PolarFactor(compute, direction.tangent() ? spec.rule().precision() : Precision.FLOAT32);
+    // The others' sizes are absolute, and may pass what float16 holds; and a precision is of msign.
+    boolean half = direction.tangent() && !inFrobeniusNorm();
+    polar = new PolarFactor(compute, half ? spec.rule().precision() : Precision.FLOAT32);
     scaleInvariant = direction.scaleInvariant();
     Carver forStep = Carver.counting(part);
     new StiefelStep.Intermediates(this, forStep, part);
-    Carver forProjection = Carver.counting(1);
-    new Projection(forProjection);
-    workspaceFloats = Math.max(forStep.used(), forProjection.used());
+    workspaceFloats = Math.max(forStep.used(), points.workspaceFloats());
   }
 
   @Override
@@ -73,14 +72,17 @@ final class StiefelProgram implements BatchProgram {
     return new Numbers(spec.count(), detail).total();
   }
 
-  private Matrices view(Region region) {
-    return BatchView.view(spec, transposed, region);
+  boolean inFrobeniusNorm() {
+    return spec.norm() == NormKind.FROBENIUS;
   }
 
   /** The solver for {@code count} matrices at a time. */
   Direction direction(int count) {
     Rule rule = spec.rule();
     StiefelDirection.Shape shape = new StiefelDirection.Shape(count, m, n, transposed);
+    if (inFrobeniusNorm()) {
+      return new FrobeniusDirection(compute, shape, rule);
+    }
     return switch (rule.solver()) {
       case EXACT -> new ExactDirection(compute, shape, rule);
       case PROJECTED -> new ProjectedDirection(compute, shape, rule);
@@ -91,45 +93,12 @@ final class StiefelProgram implements BatchProgram {
 
   @Override
   public void initialize(long[] seeds, Region weights, Region workspace) {
-    for (int k = 0; k < spec.count(); k++) {
-      Gaussian.fill(weights, k * spec.matrixFloats(), spec.matrixFloats(), seeds[k]);
-    }
-    projectAll(view(weights), view(weights), new Projection(new Carver(workspace, 1)));
+    points.initialize(seeds, weights, workspace);
   }
 
   @Override
   public double[] project(Region from, Region to, Region workspace) {
-    Matrices source = view(from);
-    Matrices target = view(to);
-    Projection projection = new Projection(new Carver(workspace, 1));
-    projectAll(source, target, projection);
-    compute.distance(source, target, projection.distance);
-    return compute.read(projection.distance);
-  }
-
-  private void projectAll(Matrices from, Matrices to, Projection in) {
-    for (int k = 0; k < spec.count(); k++) {
-      long seed = k;
-      Runnable fill = () -> Gaussian.fill(in.region(), 0, in.random.matrixFloats(), seed);
-      stiefel.project(from.matrix(k), in.random, fill, to.matrix(k), in.buffers);
-    }
-  }
-
-  /** A projection's intermediates: one matrix at a time. */
-  private final class Projection {
-    final Stiefel.Buffers buffers;
-    final Matrices random;
-    final Scalars distance;
-
-    Projection(Carver carver) {
-      buffers = stiefel.carve(carver, m, n, transposed);
-      random = carver.tall(m, n, transposed);
-      distance = carver.scalars(spec.count());
-    }
-
-    Region region() {
-      return new Region(random.memory(), random.offset(), random.matrixFloats());
-    }
+    return points.project(from, to, workspace);
   }
 
   @Override

@@ -40,7 +40,9 @@ final class StiefelStep implements BatchStep {
 
   @Override
   public Object recipe() {
-    if (spec.rule().solver() == Solver.DUAL_ASCENT || input.detail() == ReportDetail.OPTIMUM) {
+    boolean looksAtResults =
+        spec.rule().solver() == Solver.DUAL_ASCENT || input.detail() == ReportDetail.OPTIMUM;
+    if (looksAtResults && !program.inFrobeniusNorm()) {
       return null;
     }
     List<Double> ranges = new ArrayList<>();
@@ -80,11 +82,14 @@ final class StiefelStep implements BatchStep {
         throw view.notFinite(program.engine, k);
       }
       double unit = program.scaleInvariant ? numbers.scale(values, k) : 1;
+      double objective = unit * numbers.objective(values, k);
+      // In the Frobenius norm the direction is the optimum.
+      boolean best = program.inFrobeniusNorm() && input.detail() == ReportDetail.OPTIMUM;
       reports.add(
           new MatrixReport(
-              unit * numbers.objective(values, k),
-              unit * effort.optimum(k),
-              unit * effort.feasible(k),
+              objective,
+              best ? objective : unit * effort.optimum(k),
+              best ? objective : unit * effort.feasible(k),
               numbers.tangency(values, k) / program.n,
               numbers.orthogonality(values, k),
               numbers.moved(values, k),
@@ -148,7 +153,7 @@ final class StiefelStep implements BatchStep {
       if (numbers.residuals()) {
         tangency();
       }
-      if (input.detail() == ReportDetail.OPTIMUM) {
+      if (input.detail() == ReportDetail.OPTIMUM && !program.inFrobeniusNorm()) {
         watch.stop();
         Optimum.of(u, in.g, in.a, effort);
         watch.start();

@@ -9,6 +9,7 @@ import io.muond.server.engine.Precision;
 import io.muond.server.engine.TestEngines;
 import io.muond.server.manifold.ManifoldKind;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.List;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
@@ -332,7 +333,8 @@ class ObliqueStepProperties {
   @Example
   void aMomentumThatOverflowsIsNamed() {
     for (boolean nesterov : new boolean[] {false, true}) {
-      for (ManifoldKind manifold : ManifoldKind.values()) {
+      // AdamW's second moment overflows before: AdamWStepProperties.
+      for (ManifoldKind manifold : EnumSet.complementOf(EnumSet.of(ManifoldKind.EUCLIDEAN))) {
         BatchSpec spec = new BatchSpec(manifold, 2, 3, 5, 1, withMomentum(0.9, nesterov));
         try (TestBatch batch = new TestBatch(engine, spec)) {
           float[] w = batch.initialize(1).weights();

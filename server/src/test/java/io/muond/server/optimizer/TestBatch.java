@@ -22,6 +22,8 @@ final class TestBatch implements AutoCloseable {
   private Region next;
   private Region gradient;
   private Region momentum;
+  private Region secondMoment;
+  private Region nextSecondMoment;
   private long age;
 
   TestBatch(Engine engine, BatchSpec spec) {
@@ -29,12 +31,14 @@ final class TestBatch implements AutoCloseable {
     program = optimizer.program(spec);
     runner = new StepRunner(engine, optimizer, List.of(program));
     long n = spec.floats();
-    memory = engine.allocate("test batch", 4 * n);
+    memory = engine.allocate("test batch", 6 * n);
     workspace = engine.allocate("test workspace", StepRunner.workspaceFloats(List.of(program)));
     weights = new Region(memory, 0, n);
     next = new Region(memory, n, n);
-    gradient = new Region(memory, 2 * n, n);
+    gradient = spec.rule().frozen() ? null : new Region(memory, 2 * n, n);
     momentum = spec.hasMomentum() ? new Region(memory, 3 * n, n) : null;
+    secondMoment = spec.hasSecondMoment() ? new Region(memory, 4 * n, n) : null;
+    nextSecondMoment = spec.hasSecondMoment() ? new Region(memory, 5 * n, n) : null;
   }
 
   static Rule rule(Solver solver, int msignSteps) {
@@ -62,8 +66,8 @@ final class TestBatch implements AutoCloseable {
   }
 
   double[] project(float[] values) {
-    write(gradient, values);
-    return program.project(gradient, weights, all(workspace));
+    write(next, values);
+    return program.project(next, weights, all(workspace));
   }
 
   /** One step, committed. */
@@ -74,13 +78,15 @@ final class TestBatch implements AutoCloseable {
   }
 
   List<MatrixReport> step(float[] g, double[] learningRates, ReportDetail detail) {
-    write(gradient, g);
+    if (gradient != null) {
+      write(gradient, g);
+    }
     // What the workspace holds must not matter.
     write(all(workspace), nans(workspace.floats()));
     StepRunner.Given given =
         new StepRunner.Given(
-            new StepBuffers(weights, next, gradient, momentum),
-            List.of(gradient),
+            new StepBuffers(weights, next, gradient, momentum, secondMoment, nextSecondMoment),
+            gradient == null ? List.of() : List.of(gradient),
             Arrays.stream(learningRates).boxed().toList(),
             ++age);
     List<MatrixReport> reports =
@@ -93,6 +99,9 @@ final class TestBatch implements AutoCloseable {
       momentum = gradient;
       gradient = oldMomentum;
     }
+    Region oldSecond = secondMoment;
+    secondMoment = nextSecondMoment;
+    nextSecondMoment = oldSecond;
     return reports;
   }
 
