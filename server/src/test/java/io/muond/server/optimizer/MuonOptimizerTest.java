@@ -4,7 +4,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.muond.server.engine.Precision;
 import io.muond.server.engine.cpu.CpuEngine;
+import io.muond.server.manifold.ManifoldKind;
+import io.muond.server.manifold.NormKind;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** What an engine cannot run is refused when its program is made. */
@@ -20,6 +23,25 @@ class MuonOptimizerTest {
       assertThatThrownBy(() -> optimizer.program(TestBatch.stiefel(4, 4, rule)))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining(precision.toString());
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "STIEFEL, LARGEST_ROW, 4",
+    "OBLIQUE, SPECTRAL, 4",
+    "CENTERED_OBLIQUE, FROBENIUS, 4",
+    "CENTERED_OBLIQUE, LARGEST_ROW, 1",
+    "SPECTRAL_BALL, ADAMW, 4",
+    "EUCLIDEAN, LARGEST_ROW, 4",
+  })
+  void aPairThatThereIsNotIsRefused(ManifoldKind manifold, NormKind norm, int columns) {
+    BatchSpec spec = new BatchSpec(manifold, norm, 1, 4, columns, 1, Rule.DEFAULT, Start.GAUSSIAN);
+    try (CpuEngine cpu = new CpuEngine(1, 1L << 20)) {
+      Optimizer optimizer = new MuonOptimizer(cpu);
+      assertThatThrownBy(() -> optimizer.program(spec))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("on " + manifold);
     }
   }
 }

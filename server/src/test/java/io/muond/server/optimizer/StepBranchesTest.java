@@ -9,6 +9,7 @@ import io.muond.server.engine.Precision;
 import io.muond.server.engine.Region;
 import io.muond.server.engine.TestEngines;
 import io.muond.server.manifold.ManifoldKind;
+import io.muond.server.manifold.NormKind;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -44,6 +45,11 @@ class StepBranchesTest {
     return new BatchSpec(manifold, count, rows, columns, 1.25, rule);
   }
 
+  private static BatchSpec euclidean(NormKind norm, int count, int rows, int columns) {
+    return new BatchSpec(
+        ManifoldKind.EUCLIDEAN, norm, count, rows, columns, 1, Rule.DEFAULT, Start.GAUSSIAN);
+  }
+
   private static List<BatchSpec> small() {
     return List.of(
         spec(ManifoldKind.STIEFEL, 2, 24, 24),
@@ -51,6 +57,10 @@ class StepBranchesTest {
         spec(ManifoldKind.OBLIQUE, 3, 5, 7),
         spec(ManifoldKind.STIEFEL, 1, 9, 30),
         spec(ManifoldKind.STIEFEL, 1, 20, 16),
+        spec(ManifoldKind.SPECTRAL_BALL, 2, 6, 3),
+        spec(ManifoldKind.CENTERED_OBLIQUE, 1, 4, 5),
+        euclidean(NormKind.SPECTRAL, 2, 7, 9),
+        euclidean(NormKind.LARGEST_ENTRY, 2, 1, 40),
         spec(ManifoldKind.STIEFEL, 2, 3, 3));
   }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.muond.server.engine.Precision;
 import io.muond.server.engine.cpu.CpuEngine;
 import io.muond.server.manifold.ManifoldKind;
+import io.muond.server.manifold.NormKind;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -36,6 +37,25 @@ class StepCostTest {
       float[] g = TestBatch.gaussian(rows * columns, 1, 2);
       double took = batch.step(g, 0.1, ReportDetail.RESIDUALS).get(0).flops();
       double elementwise = StepCost.of(spec(ManifoldKind.OBLIQUE, solver, rows, columns));
+      assertThat((StepCost.of(spec) - elementwise) / took).isBetween(0.95, 1.05);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "STIEFEL, FROBENIUS, 512, 512",
+    "STIEFEL, FROBENIUS, 300, 900",
+    "EUCLIDEAN, SPECTRAL, 600, 200",
+    "SPECTRAL_BALL, SPECTRAL, 256, 512",
+  })
+  void isWhatAStepOfAnyPairReports(ManifoldKind manifold, NormKind norm, int rows, int columns) {
+    BatchSpec spec =
+        new BatchSpec(manifold, norm, 1, rows, columns, 1, Rule.DEFAULT, Start.GAUSSIAN);
+    try (CpuEngine engine = new CpuEngine(2, 1L << 30);
+        TestBatch batch = new TestBatch(engine, spec)) {
+      float[] g = TestBatch.gaussian(rows * columns, 1, 2);
+      double took = batch.initialize(1).step(g, 0.1, ReportDetail.RESIDUALS).get(0).flops();
+      double elementwise = StepCost.of(spec(ManifoldKind.OBLIQUE, Solver.EXACT, rows, columns));
       assertThat((StepCost.of(spec) - elementwise) / took).isBetween(0.95, 1.05);
     }
   }

@@ -28,6 +28,7 @@ final class CudaCompute implements Compute {
   private final Lanes lanes;
   private final CudaCholesky cholesky;
   private final CudaRows rows;
+  private final CudaDescent descent;
   private final NumberReader reader;
 
   CudaCompute(CudaDevice device) {
@@ -35,6 +36,7 @@ final class CudaCompute implements Compute {
     lanes = new Lanes(device);
     cholesky = new CudaCholesky(device, lanes);
     rows = new CudaRows(device, lanes);
+    descent = new CudaDescent(device, lanes);
     reader = new NumberReader(device);
   }
 
@@ -109,18 +111,12 @@ final class CudaCompute implements Compute {
 
   @Override
   public void signs(Matrices x, Matrices y) {
-    requireAlike(x, y);
-    device.kernels().descent().signs(stream(), batch(x), batch(y));
+    descent.signs(x, y);
   }
 
   @Override
   public void descend(Scalars keep, Scalars step, Matrices w, Matrices a, Matrices y) {
-    requireAlike(w, a);
-    requireAlike(w, y);
-    device
-        .kernels()
-        .descent()
-        .descend(stream(), address(keep), address(step), batch(w), batch(a), batch(y));
+    descent.descend(keep, step, w, a, y);
   }
 
   @Override
@@ -134,23 +130,7 @@ final class CudaCompute implements Compute {
       Matrices g,
       Matrices next,
       Matrices a) {
-    for (Matrices x : List.of(v, g, next, a)) {
-      requireAlike(m, x);
-    }
-    device
-        .kernels()
-        .descent()
-        .adamw(
-            stream(),
-            beta1,
-            beta2,
-            epsilon,
-            address(corrections),
-            batch(m),
-            batch(v),
-            batch(g),
-            batch(next),
-            batch(a));
+    descent.adamw(beta1, beta2, epsilon, corrections, List.of(m, v, g, next, a));
   }
 
   @Override
