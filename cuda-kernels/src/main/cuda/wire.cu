@@ -66,6 +66,38 @@ extern "C" __global__ __launch_bounds__(256) void receive(
   }
 }
 
+/** Where elements lie that are dealt out, see Dealt.java. */
+struct Dealt {
+  float* data;
+  long long hands;
+  long long cards;
+  long long first;
+
+  __device__ float* at(long long i) const {
+    unsigned long long e = (unsigned long long)(first + i);
+    unsigned long long round = e / hands;
+    unsigned long long block = round / cards;
+    return data + (block * hands + (e - round * hands)) * cards + (round - block * cards);
+  }
+};
+
+/**
+ * As receive, for elements that are dealt out: reads are coalesced, and what one launch writes to a
+ * hand is in one piece, which the cache gathers.
+ */
+extern "C" __global__ __launch_bounds__(256) void receiveDealt(
+    int type, const void* from, Dealt to, long long count, long long first,
+    unsigned long long* nonFinite) {
+  long long stride = (long long)gridDim.x * blockDim.x;
+  for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < count; i += stride) {
+    Pack<1> x = loadWire<1>(type, from, i, 1);
+    *to.at(i) = x.v[0];
+    if ((__float_as_uint(x.v[0]) & 0x7f800000u) == 0x7f800000u) {
+      atomicMin(nonFinite, (unsigned long long)(first + i));
+    }
+  }
+}
+
 /**
  * Tells what receive has found, if anything: *told, in memory of the host, ← *nonFinite, which
  * becomes −1 again. One thread; where there is nothing to tell, nothing goes over the bus.
@@ -96,5 +128,14 @@ extern "C" __global__ __launch_bounds__(256) void send(
     sendAll<4>(type, from, to, count);
   } else {
     sendAll<1>(type, from, to, count);
+  }
+}
+
+/** As send, for elements that were dealt out. */
+extern "C" __global__ __launch_bounds__(256) void sendDealt(
+    int type, Dealt from, void* to, long long count) {
+  long long stride = (long long)gridDim.x * blockDim.x;
+  for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < count; i += stride) {
+    storeWire<1>(type, Pack<1>::load(from.at(i), 1), to, i, 1);
   }
 }

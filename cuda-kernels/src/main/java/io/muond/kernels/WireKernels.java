@@ -18,15 +18,20 @@ public final class WireKernels {
    * before the first call, and −1 says that there is none.
    *
    * @param from device pointer to elements of {@code type}
-   * @param to device pointer to float32, another place than {@code from}
+   * @param to where the float32 go, another place than {@code from}
    * @param first the number of the first element in its tensor
    * @param nonFinite device pointer to int64
    */
   public void receive(
-      CUstream stream, WireType type, long from, long to, long count, long first, long nonFinite) {
-    int width = width(type, from, to);
-    Arguments arguments = new Arguments().i32(type.code()).i64(from).i64(to).i64(count);
-    arguments.i32(width).i64(first).i64(nonFinite);
+      CUstream stream, WireType type, long from, Dealt to, long count, long first, long nonFinite) {
+    Arguments arguments = new Arguments().i32(type.code()).i64(from);
+    if (!to.isInOrder()) {
+      arguments.i64(to.argument()).i64(count).i64(first).i64(nonFinite);
+      launch(stream, "receiveDealt", count, 1, arguments);
+      return;
+    }
+    int width = width(type, from, to.start());
+    arguments.i64(to.start()).i64(count).i32(width).i64(first).i64(nonFinite);
     launch(stream, "receive", count, width, arguments);
   }
 
@@ -43,10 +48,16 @@ public final class WireKernels {
   }
 
   /** Rounds {@code count} float32 to elements of {@code type}, to nearest, ties to even. */
-  public void send(CUstream stream, WireType type, long from, long to, long count) {
-    int width = width(type, to, from);
-    Arguments arguments = new Arguments().i32(type.code()).i64(from).i64(to).i64(count);
-    launch(stream, "send", count, width, arguments.i32(width));
+  public void send(CUstream stream, WireType type, Dealt from, long to, long count) {
+    Arguments arguments = new Arguments().i32(type.code());
+    if (!from.isInOrder()) {
+      arguments.i64(from.argument()).i64(to).i64(count);
+      launch(stream, "sendDealt", count, 1, arguments);
+      return;
+    }
+    int width = width(type, to, from.start());
+    arguments.i64(from.start()).i64(to).i64(count).i32(width);
+    launch(stream, "send", count, width, arguments);
   }
 
   private static int width(WireType type, long wire, long floats) {

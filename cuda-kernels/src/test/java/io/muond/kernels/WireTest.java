@@ -51,7 +51,7 @@ class WireTest {
     long to = device.allocate(4L * count);
     long nonFinite = device.integer(-1);
     WireKernels wire = device.kernels().wire();
-    wire.receive(device.stream(), type, from, to, count, 1_000, nonFinite);
+    wire.receive(device.stream(), type, from, Dealt.inOrder(to), count, 1_000, nonFinite);
     float[] wide = new float[count];
     device.read(to, wide, 0, count);
     for (int bits = 0; bits < count; bits++) {
@@ -62,7 +62,7 @@ class WireTest {
     int infinity = type == WireType.FLOAT16 ? 0x7c00 : 0x7f80;
     assertThat(device.longs(nonFinite, 1)).containsExactly(1_000 + infinity);
     long back = device.allocate(2L * count);
-    wire.send(device.stream(), type, to, back, count);
+    wire.send(device.stream(), type, Dealt.inOrder(to), back, count);
     ByteBuffer sent = ByteBuffer.wrap(device.bytes(back, 2 * count)).order(ByteOrder.LITTLE_ENDIAN);
     for (int bits = 0; bits < count; bits++) {
       int got = sent.getShort(2 * bits) & 0xffff;
@@ -103,7 +103,7 @@ class WireTest {
     long from = device.allocate(4L * (count + shift)) + 4L * shift;
     device.write(from, x, 0, count);
     long to = device.allocate(2L * (count + shift)) + 2L * shift;
-    device.kernels().wire().send(device.stream(), type, from, to, count);
+    device.kernels().wire().send(device.stream(), type, Dealt.inOrder(from), to, count);
     ByteBuffer sent = ByteBuffer.wrap(device.bytes(to, 2 * count)).order(ByteOrder.LITTLE_ENDIAN);
     for (int i = 0; i < count; i++) {
       int bits = sent.getShort(2 * i) & 0xffff;
@@ -123,7 +123,7 @@ class WireTest {
     long nonFinite = device.integer(-1);
     device.write(from, x, 0, count);
     WireKernels wire = device.kernels().wire();
-    wire.receive(device.stream(), WireType.FLOAT32, from, to, count, 0, nonFinite);
+    wire.receive(device.stream(), WireType.FLOAT32, from, Dealt.inOrder(to), count, 0, nonFinite);
     float[] received = new float[count];
     device.read(to, received, 0, count);
     assertThat(received).isEqualTo(x);
@@ -131,7 +131,8 @@ class WireTest {
     x[count - 1] = Float.NEGATIVE_INFINITY;
     x[bad] = Float.NaN;
     device.write(from, x, 0, count);
-    wire.receive(device.stream(), WireType.FLOAT32, from, to, count, 1L << 40, nonFinite);
+    wire.receive(
+        device.stream(), WireType.FLOAT32, from, Dealt.inOrder(to), count, 1L << 40, nonFinite);
     assertThat(device.longs(nonFinite, 1)).containsExactly((1L << 40) + bad);
     long told = device.integer(-1);
     wire.tellNonFinite(device.stream(), nonFinite, told);
@@ -140,9 +141,72 @@ class WireTest {
     wire.tellNonFinite(device.stream(), nonFinite, told);
     assertThat(device.longs(told, 1)).containsExactly((1L << 40) + bad);
     long sent = device.allocate(4L * count);
-    wire.send(device.stream(), WireType.FLOAT32, to, sent, count);
+    wire.send(device.stream(), WireType.FLOAT32, Dealt.inOrder(to), sent, count);
     device.read(sent, received, 0, count);
     assertThat(received).isEqualTo(x);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "FLOAT32, 3, 5, 0, 45",
+    "FLOAT32, 7, 300, 1000, 2000",
+    "BFLOAT16, 300, 2, 599, 602",
+    "FLOAT16, 9, 64, 5, 570"
+  })
+  void elementsAreDealtOutAndGathered(WireType type, int hands, int cards, int first, int count) {
+    int block = hands * cards;
+    int blocks = (first + count + block - 1) / block;
+    int bytes = type == WireType.FLOAT32 ? 4 : 2;
+    float[] x = new float[blocks * block];
+    for (int i = 0; i < x.length; i++) {
+      x[i] = i % 256;
+    }
+    long floats = device.allocate(4L * x.length);
+    device.write(floats, x, 0, x.length);
+    long wire = device.allocate((long) bytes * x.length);
+    WireKernels kernels = device.kernels().wire();
+    kernels.send(device.stream(), type, Dealt.inOrder(floats), wire, x.length);
+    long dealt = device.allocate(4L * x.length);
+    device.write(dealt, new float[x.length], 0, x.length);
+    Dealt place = new Dealt(dealt, hands, cards, first);
+    long nonFinite = device.integer(-1);
+    long from = wire + (long) bytes * first;
+    kernels.receive(device.stream(), type, from, place, count, 0, nonFinite);
+    assertThat(device.longs(nonFinite, 1)).containsExactly(-1);
+    float[] lies = new float[x.length];
+    device.read(dealt, lies, 0, x.length);
+    float[] expected = new float[x.length];
+    for (int e = first; e < first + count; e++) {
+      int inBlock = e % block;
+      expected[e - inBlock + inBlock % hands * cards + inBlock / hands] = x[e];
+    }
+    assertThat(lies).isEqualTo(expected);
+    long back = device.allocate((long) bytes * count);
+    kernels.send(device.stream(), type, place, back, count);
+    assertThat(device.bytes(back, bytes * count)).isEqualTo(device.bytes(from, bytes * count));
+  }
+
+  @Test
+  void theFirstThatIsNotFiniteIsFoundInTheOrderOutside() {
+    float[] x = new float[600];
+    x[123] = Float.NaN;
+    x[124] = Float.POSITIVE_INFINITY;
+    long from = device.allocate(4L * x.length);
+    device.write(from, x, 0, x.length);
+    long to = device.allocate(4L * x.length);
+    long nonFinite = device.integer(-1);
+    device
+        .kernels()
+        .wire()
+        .receive(
+            device.stream(),
+            WireType.FLOAT32,
+            from,
+            new Dealt(to, 30, 20, 0),
+            x.length,
+            5,
+            nonFinite);
+    assertThat(device.longs(nonFinite, 1)).containsExactly(128);
   }
 
   @Test

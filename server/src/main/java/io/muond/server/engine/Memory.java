@@ -20,7 +20,18 @@ public interface Memory extends AutoCloseable {
    * @return the index, relative to {@code index}, of the first NaN or infinity, or −1
    * @throws DeviceLostException if the device was lost
    */
-  long receive(long index, ElementType type, ByteBuffer from);
+  default long receive(long index, ElementType type, ByteBuffer from) {
+    return receive(index, Dealing.NONE, 0, type, from);
+  }
+
+  /**
+   * As {@link #receive(long, ElementType, ByteBuffer)}, for elements that are dealt out.
+   *
+   * @param index from which on elements are dealt out; whole blocks lie in this memory
+   * @param first the number of the first element that comes, in the order outside
+   * @return the index, relative to {@code first}, of the first NaN or infinity, or −1
+   */
+  long receive(long index, Dealing dealing, long first, ElementType type, ByteBuffer from);
 
   /**
    * Gives elements out, rounding to nearest even where {@code type} is narrower.
@@ -30,7 +41,17 @@ public interface Memory extends AutoCloseable {
    *     to its limit, its byte order becomes little-endian
    * @throws DeviceLostException if the device was lost
    */
-  void send(long index, ElementType type, ByteBuffer to);
+  default void send(long index, ElementType type, ByteBuffer to) {
+    send(index, Dealing.NONE, 0, type, to);
+  }
+
+  /**
+   * As {@link #send(long, ElementType, ByteBuffer)}, for elements that were dealt out.
+   *
+   * @param index from which on they were dealt out; whole blocks lie in this memory
+   * @param first the number of the first element that goes, in the order outside
+   */
+  void send(long index, Dealing dealing, long first, ElementType type, ByteBuffer to);
 
   @Override
   void close();

@@ -16,12 +16,13 @@ class MatricesTest {
       }
 
       @Override
-      public long receive(long index, ElementType type, ByteBuffer from) {
+      public long receive(
+          long index, Dealing dealing, long first, ElementType type, ByteBuffer from) {
         throw new UnsupportedOperationException();
       }
 
       @Override
-      public void send(long index, ElementType type, ByteBuffer to) {
+      public void send(long index, Dealing dealing, long first, ElementType type, ByteBuffer to) {
         throw new UnsupportedOperationException();
       }
 

@@ -11,6 +11,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Elements in and out of the engine's memory. */
@@ -285,6 +286,50 @@ class TransferTest {
         to.putShort(at, (short) ((exponent + 15) << 10 | mantissa));
       }
     }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1, 1", "3, 5", "9, 700", "700, 9", "5000, 3", "2, 9000"})
+  void elementsAreDealtOutWhateverTheCuts(int hands, int cards) {
+    Dealing dealing = new Dealing(hands, cards);
+    int n = Math.min(3, 30_000 / (hands * cards)) * hands * cards;
+    Random random = new Random(hands);
+    float[] x = new float[n];
+    ByteBuffer lies = bytes(4 * n);
+    for (int e = 0; e < n; e++) {
+      x[e] = random.nextFloat();
+      int inBlock = e % (hands * cards);
+      int place = e - inBlock + inBlock % hands * cards + inBlock / hands;
+      lies.putFloat(4 * place, x[e]);
+      assertThat(dealing.place(e)).isEqualTo(place);
+      assertThat(dealing.element(place)).isEqualTo(e);
+    }
+    for (int from = 0; from < n; ) {
+      int to = Math.min(n, from + 1 + random.nextInt(n / 2 + 1));
+      ByteBuffer part = floats(Arrays.copyOfRange(x, from, to));
+      assertThat(memory.receive(5, dealing, from, ElementType.FLOAT32, part)).isEqualTo(-1);
+      from = to;
+    }
+    assertThat(sent(ElementType.FLOAT32, 5, n)).isEqualTo(lies);
+    int from = n / 3;
+    ByteBuffer back = bytes(4 * (n - from));
+    memory.send(5, dealing, from, ElementType.FLOAT32, back);
+    assertThat(back.flip()).isEqualTo(floats(Arrays.copyOfRange(x, from, n)));
+    ByteBuffer bad = floats(1, 2, Float.NaN, Float.NaN);
+    if (n > 4) {
+      assertThat(memory.receive(5, dealing, 1, ElementType.FLOAT32, bad)).isEqualTo(2);
+    }
+  }
+
+  @Test
+  void blocksThatDoNotLieInTheMemoryAreRefused() {
+    long size = memory.floats();
+    assertThatThrownBy(
+            () -> memory.receive(size - 5, new Dealing(2, 3), 0, ElementType.FLOAT32, floats(1)))
+        .isInstanceOf(IndexOutOfBoundsException.class);
+    assertThatThrownBy(
+            () -> memory.send(size - 11, new Dealing(2, 3), 6, ElementType.FLOAT32, bytes(4)))
+        .isInstanceOf(IndexOutOfBoundsException.class);
   }
 
   @Test

@@ -2,6 +2,7 @@ package io.muond.server.engine.cpu;
 
 import static java.util.Objects.requireNonNull;
 
+import io.muond.server.engine.Dealing;
 import io.muond.server.engine.ElementType;
 import io.muond.server.engine.Memory;
 import java.nio.ByteBuffer;
@@ -139,6 +140,14 @@ final class CpuMemory implements Memory {
     }
   }
 
+  float get(long index) {
+    return open()[(int) (index >>> SLAB_SHIFT)].get((int) (index & (SLAB - 1)));
+  }
+
+  void put(long index, float value) {
+    open()[(int) (index >>> SLAB_SHIFT)].put((int) (index & (SLAB - 1)), value);
+  }
+
   /** The float64 number in two elements; {@code index} is even. */
   double getDouble(long index) {
     open();
@@ -152,13 +161,13 @@ final class CpuMemory implements Memory {
   }
 
   @Override
-  public long receive(long index, ElementType type, ByteBuffer from) {
-    return Transfer.receive(this, index, type, from);
+  public long receive(long index, Dealing dealing, long first, ElementType type, ByteBuffer from) {
+    return Transfer.receive(this, new Transfer.Place(index, dealing), first, type, from);
   }
 
   @Override
-  public void send(long index, ElementType type, ByteBuffer to) {
-    Transfer.send(this, index, type, to);
+  public void send(long index, Dealing dealing, long first, ElementType type, ByteBuffer to) {
+    Transfer.send(this, new Transfer.Place(index, dealing), first, type, to);
   }
 
   @Override

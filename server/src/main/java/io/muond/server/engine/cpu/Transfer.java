@@ -1,5 +1,6 @@
 package io.muond.server.engine.cpu;
 
+import io.muond.server.engine.Dealing;
 import io.muond.server.engine.ElementType;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -10,21 +11,83 @@ import java.util.concurrent.locks.Lock;
 final class Transfer {
   private Transfer() {}
 
+  /**
+   * Where elements are dealt out.
+   *
+   * @param index of the first one's block
+   */
+  record Place(long index, Dealing dealing) {
+    private Lock hold(CpuMemory memory, long first, long count) {
+      long begin = dealing.begin(first);
+      return memory.hold(index + begin, dealing.end(first, count) - begin);
+    }
+
+    private void put(CpuMemory to, long first, float[] x, int n) {
+      if (dealing.hands() == 1) {
+        to.put(index + first, x, 0, n);
+        return;
+      }
+      Walk walk = new Walk(dealing, first);
+      for (int i = 0; i < n; i++) {
+        to.put(index + walk.next(), x[i]);
+      }
+    }
+
+    private void get(CpuMemory from, long first, float[] x, int n) {
+      if (dealing.hands() == 1) {
+        from.get(index + first, x, 0, n);
+        return;
+      }
+      Walk walk = new Walk(dealing, first);
+      for (int i = 0; i < n; i++) {
+        x[i] = from.get(index + walk.next());
+      }
+    }
+  }
+
+  /** The places of elements that follow each other. */
+  private static final class Walk {
+    private final Dealing dealing;
+    private long element;
+    private long hand;
+    private long place;
+
+    Walk(Dealing dealing, long first) {
+      this.dealing = dealing;
+      element = first;
+      hand = first % dealing.hands();
+      place = dealing.place(first);
+    }
+
+    long next() {
+      long current = place;
+      element++;
+      hand++;
+      place += dealing.cards();
+      if (hand == dealing.hands()) {
+        hand = 0;
+        place = dealing.place(element);
+      }
+      return current;
+    }
+  }
+
   /** Returns the index of the first element that is not finite, or −1. */
-  static long receive(CpuMemory to, long index, ElementType type, ByteBuffer from) {
+  static long receive(CpuMemory to, Place place, long first, ElementType type, ByteBuffer from) {
     if (from.remaining() % type.bytes() != 0) {
       throw new IllegalArgumentException(
           from.remaining() + " bytes are not a whole number of " + type + " elements");
     }
-    Lock held = to.hold(index, from.remaining() / type.bytes());
+    Lock held = place.hold(to, first, from.remaining() / type.bytes());
     try {
-      return receiveHeld(to, index, type, from);
+      return receiveHeld(to, place, first, type, from);
     } finally {
       held.unlock();
     }
   }
 
-  private static long receiveHeld(CpuMemory to, long index, ElementType type, ByteBuffer from) {
+  private static long receiveHeld(
+      CpuMemory to, Place place, long first, ElementType type, ByteBuffer from) {
     float[] x = Scratch.get().x;
     long bad = -1;
     from.order(ByteOrder.LITTLE_ENDIAN);
@@ -36,31 +99,32 @@ final class Transfer {
         int inChunk = firstNotFinite(x, n);
         bad = inChunk < 0 ? -1 : done + inChunk;
       }
-      to.put(index + done, x, 0, n);
+      place.put(to, first + done, x, n);
       done += n;
     }
     return bad;
   }
 
-  static void send(CpuMemory from, long index, ElementType type, ByteBuffer to) {
+  static void send(CpuMemory from, Place place, long first, ElementType type, ByteBuffer to) {
     if (to.remaining() % type.bytes() != 0) {
       throw new IllegalArgumentException(
           to.remaining() + " bytes are not a whole number of " + type + " elements");
     }
-    Lock held = from.hold(index, to.remaining() / type.bytes());
+    Lock held = place.hold(from, first, to.remaining() / type.bytes());
     try {
-      sendHeld(from, index, type, to);
+      sendHeld(from, place, first, type, to);
     } finally {
       held.unlock();
     }
   }
 
-  private static void sendHeld(CpuMemory from, long index, ElementType type, ByteBuffer to) {
+  private static void sendHeld(
+      CpuMemory from, Place place, long first, ElementType type, ByteBuffer to) {
     float[] x = Scratch.get().x;
     to.order(ByteOrder.LITTLE_ENDIAN);
     for (long done = 0; to.hasRemaining(); ) {
       int n = Math.min(x.length, to.remaining() / type.bytes());
-      from.get(index + done, x, 0, n);
+      place.get(from, first + done, x, n);
       encode(type, x, n, to);
       to.position(to.position() + n * type.bytes());
       done += n;

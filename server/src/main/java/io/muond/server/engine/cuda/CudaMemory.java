@@ -1,5 +1,6 @@
 package io.muond.server.engine.cuda;
 
+import io.muond.server.engine.Dealing;
 import io.muond.server.engine.ElementType;
 import io.muond.server.engine.Memory;
 import java.nio.ByteBuffer;
@@ -82,20 +83,20 @@ final class CudaMemory implements Memory {
   }
 
   @Override
-  public long receive(long index, ElementType type, ByteBuffer from) {
+  public long receive(long index, Dealing dealing, long first, ElementType type, ByteBuffer from) {
     return device.using(
         () -> {
           device.settle();
-          return transfer.receive(this, index, type, from);
+          return transfer.receive(this, index, dealing, first, type, from);
         });
   }
 
   @Override
-  public void send(long index, ElementType type, ByteBuffer to) {
+  public void send(long index, Dealing dealing, long first, ElementType type, ByteBuffer to) {
     device.using(
         () -> {
           device.settle();
-          transfer.send(this, index, type, to);
+          transfer.send(this, index, dealing, first, type, to);
           return to;
         });
   }

@@ -2,7 +2,9 @@ package io.muond.server.engine.cuda;
 
 import static io.muond.server.engine.cuda.Cuda.check;
 
+import io.muond.kernels.Dealt;
 import io.muond.kernels.WireKernels;
+import io.muond.server.engine.Dealing;
 import io.muond.server.engine.ElementType;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -41,17 +43,19 @@ final class CudaTransfer {
   }
 
   /** Returns the index of the first element that is not finite, or −1. */
-  long receive(CudaMemory to, long index, ElementType type, ByteBuffer from) {
+  long receive(
+      CudaMemory to, long index, Dealing dealing, long first, ElementType type, ByteBuffer from) {
     requireWhole(from, type);
     from.order(ByteOrder.LITTLE_ENDIAN);
-    Lock held = to.hold(index, from.remaining() / type.bytes());
+    Lock held = hold(to, index, dealing, first, from.remaining() / type.bytes());
     Slot slot = take();
     try {
       long bad = -1;
       long done = 0;
       while (from.hasRemaining()) {
         int bytes = Math.min(SLOT_BYTES, from.remaining());
-        long found = slot.receive(to.at(index + done), type, from, bytes, done);
+        Dealt place = dealt(to, index, dealing, first + done);
+        long found = slot.receive(place, type, from, bytes, done);
         bad = bad < 0 ? found : bad;
         done += bytes / type.bytes();
       }
@@ -62,22 +66,32 @@ final class CudaTransfer {
     }
   }
 
-  void send(CudaMemory from, long index, ElementType type, ByteBuffer to) {
+  void send(
+      CudaMemory from, long index, Dealing dealing, long first, ElementType type, ByteBuffer to) {
     requireWhole(to, type);
     to.order(ByteOrder.LITTLE_ENDIAN);
-    Lock held = from.hold(index, to.remaining() / type.bytes());
+    Lock held = hold(from, index, dealing, first, to.remaining() / type.bytes());
     Slot slot = take();
     try {
       long done = 0;
       while (to.hasRemaining()) {
         int bytes = Math.min(SLOT_BYTES, to.remaining());
-        slot.send(from.at(index + done), type, to, bytes);
+        slot.send(dealt(from, index, dealing, first + done), type, to, bytes);
         done += bytes / type.bytes();
       }
     } finally {
       free.add(slot);
       held.unlock();
     }
+  }
+
+  private static Lock hold(CudaMemory memory, long index, Dealing dealing, long first, long count) {
+    long begin = dealing.begin(first);
+    return memory.hold(index + begin, dealing.end(first, count) - begin);
+  }
+
+  private static Dealt dealt(CudaMemory memory, long index, Dealing dealing, long first) {
+    return new Dealt(memory.at(index), dealing.hands(), dealing.cards(), first);
   }
 
   private Slot take() {
@@ -126,7 +140,7 @@ final class CudaTransfer {
     }
 
     /** Takes {@code bytes} from a buffer; the first element is number {@code first}. */
-    long receive(long to, ElementType type, ByteBuffer from, int bytes, long first) {
+    long receive(Dealt to, ElementType type, ByteBuffer from, int bytes, long first) {
       try {
         return take(to, type, from, bytes, first);
       } catch (RuntimeException e) {
@@ -139,7 +153,7 @@ final class CudaTransfer {
       }
     }
 
-    private long take(long to, ElementType type, ByteBuffer from, int bytes, long first) {
+    private long take(Dealt to, ElementType type, ByteBuffer from, int bytes, long first) {
       host.bytes().clear().put(from.slice(from.position(), bytes));
       from.position(from.position() + bytes);
       check(
@@ -153,7 +167,7 @@ final class CudaTransfer {
       return told.bytes().getLong(0);
     }
 
-    void send(long from, ElementType type, ByteBuffer to, int bytes) {
+    void send(Dealt from, ElementType type, ByteBuffer to, int bytes) {
       kernels().send(stream, Views.wireType(type), from, staged, bytes / type.bytes());
       check(
           JCudaDriver.cuMemcpyDtoHAsync(host.pointer(), Cuda.at(staged), bytes, stream),
