@@ -88,7 +88,7 @@ class CommandLineErrorsTest extends CommandLineFixture {
   @ParameterizedTest
   @CsvSource({
     "--manifold=sphere, '--manifold: sphere (expected: stiefel, as model \"fixed\"'",
-    "--norm=rows, '--norm: rows (expected: spectral,'",
+    "--norm=frobenius, '--norm: frobenius (expected: spectral,'",
     "--radius=1, '--radius: 1.0 (expected: 2.0,'",
     "--radius=auto, '--radius: auto (expected: 2.0,'",
     "--solver=exact, '--solver: exact (expected: admm,'",

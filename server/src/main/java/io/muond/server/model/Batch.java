@@ -7,11 +7,11 @@ import io.muond.server.optimizer.BatchSpec;
 import java.util.List;
 
 /**
- * Parameters of the same shape, manifold and rule, stepped together.
+ * Pieces of parameters of the same shape, manifold, norm and rule, stepped together.
  *
  * @param members in the order of declaration; their matrices follow each other
  */
-record Batch(BatchProgram program, List<ParameterSpec> members) {
+record Batch(BatchProgram program, List<Piece> members) {
   Batch {
     requireNonNull(program, "program is null");
     members = List.copyOf(members);
@@ -21,27 +21,23 @@ record Batch(BatchProgram program, List<ParameterSpec> members) {
     return program.spec();
   }
 
-  boolean hasMomentum() {
-    return spec().hasMomentum();
-  }
-
-  /** The parameter that a matrix of the batch belongs to, and the matrix's index in it. */
+  /** The piece that a matrix of the batch belongs to, and the matrix's index in it. */
   Member member(int matrix) {
     int first = 0;
-    for (ParameterSpec parameter : members) {
-      if (matrix < first + parameter.matrices()) {
-        return new Member(parameter, matrix - first);
+    for (Piece piece : members) {
+      if (matrix < first + piece.matrices()) {
+        return new Member(piece, matrix - first);
       }
-      first += parameter.matrices();
+      first += piece.matrices();
     }
     throw new IndexOutOfBoundsException("matrix " + matrix + " of " + first);
   }
 
-  /** One matrix of a parameter. */
-  record Member(ParameterSpec parameter, int matrix) {
+  /** One matrix of a piece. */
+  record Member(Piece piece, int matrix) {
     /** The row-major element index in the parameter of an element of this matrix. */
     long index(long element) {
-      return matrix * parameter.rows() * parameter.columns() + element;
+      return piece.index(matrix, element);
     }
   }
 }

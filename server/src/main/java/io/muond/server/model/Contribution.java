@@ -1,15 +1,18 @@
 package io.muond.server.model;
 
 import io.muond.v1.TensorChunk;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.stream.Stream;
 
 /**
  * One worker's part of a step, or one upload of weights: all tensors, arriving in any order over
@@ -20,14 +23,17 @@ final class Contribution {
   private final long step;
   private final List<ParameterSpec> parameters;
   private final Map<String, Integer> index;
+
+  /** By the parameters' indices; null where nothing comes. */
   private final TensorStaging[] tensors;
+
   private final AtomicInteger incomplete;
   private final Set<Object> owners = new HashSet<>();
   private final Closing closing = new Closing();
 
   /**
    * @param index of each parameter by its name
-   * @param staging makes a tensor's staging
+   * @param staging makes a tensor's staging; null for one that does not come
    */
   Contribution(
       String model,
@@ -40,7 +46,11 @@ final class Contribution {
     this.parameters = parameters;
     this.index = index;
     this.tensors = parameters.stream().map(staging).toArray(TensorStaging[]::new);
-    this.incomplete = new AtomicInteger(tensors.length);
+    this.incomplete = new AtomicInteger((int) coming().count());
+  }
+
+  private Stream<TensorStaging> coming() {
+    return Arrays.stream(tensors).filter(Objects::nonNull);
   }
 
   /** Indices by name, for the constructor. */
@@ -61,6 +71,9 @@ final class Contribution {
       throw Refusals.unknownParameter(model, chunk.getParameter());
     }
     TensorStaging tensor = tensors[place];
+    if (tensor == null) {
+      throw Refusals.frozenParameter(chunk.getParameter());
+    }
     try {
       synchronized (tensor) {
         boolean before = tensor.isComplete();
@@ -90,34 +103,22 @@ final class Contribution {
       return;
     }
     for (int i = 0; i < tensors.length; i++) {
-      if (!tensors[i].isComplete()) {
+      if (tensors[i] != null && !tensors[i].isComplete()) {
         throw Refusals.missingParameter(parameters.get(i).name(), tensors[i].missingBytes());
       }
     }
   }
 
   long receivedBytes() {
-    long sum = 0;
-    for (TensorStaging tensor : tensors) {
-      sum += tensor.receivedBytes();
-    }
-    return sum;
+    return coming().mapToLong(TensorStaging::receivedBytes).sum();
   }
 
   long missingBytes() {
-    long sum = 0;
-    for (TensorStaging tensor : tensors) {
-      sum += tensor.missingBytes();
-    }
-    return sum;
+    return coming().mapToLong(TensorStaging::missingBytes).sum();
   }
 
   long contentDigest() {
-    long sum = 0;
-    for (TensorStaging tensor : tensors) {
-      sum += tensor.contentDigest();
-    }
-    return sum;
+    return coming().mapToLong(TensorStaging::contentDigest).sum();
   }
 
   /** A call that keeps the contribution alive. */
@@ -146,8 +147,6 @@ final class Contribution {
   /** Refuses everything from now on, for {@code reason}. Returns once no write is in progress. */
   void close(MuondException reason) {
     closing.close(reason);
-    for (TensorStaging tensor : tensors) {
-      tensor.close(reason);
-    }
+    coming().forEach(tensor -> tensor.close(reason));
   }
 }

@@ -16,9 +16,9 @@ final class Initialization {
       Batch batch = shard.layout().batches().get(b);
       long[] seeds = new long[batch.spec().count()];
       int matrix = 0;
-      for (ParameterSpec parameter : batch.members()) {
-        for (int i = 0; i < parameter.matrices(); i++) {
-          seeds[matrix++] = Mix64.seed(seed, parameter.name(), i);
+      for (Piece piece : batch.members()) {
+        for (int i = 0; i < piece.matrices(); i++) {
+          seeds[matrix++] = Mix64.seed(seed, piece.name(), i);
         }
       }
       batch.program().initialize(seeds, shard.memory().stepBuffers(b).weights(), workspace);

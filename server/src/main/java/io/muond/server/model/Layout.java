@@ -1,63 +1,59 @@
 package io.muond.server.model;
 
-import io.muond.server.manifold.ManifoldKind;
 import io.muond.server.optimizer.BatchProgram;
 import io.muond.server.optimizer.BatchSpec;
 import io.muond.server.optimizer.Optimizer;
-import io.muond.server.optimizer.Rule;
 import io.muond.server.optimizer.StepRunner;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 
 /**
- * How the parameters of a shard are grouped into batches, and where each stands.
+ * How the pieces of a shard's parameters are grouped into batches, and where each stands.
  *
  * @param parameters in the order of declaration
- * @param places of the parameters, by their indices
+ * @param places of the pieces, by their indices
  */
 record Layout(List<ParameterSpec> parameters, List<Batch> batches, Map<Integer, Place> places) {
 
   /**
-   * Where a parameter stands.
+   * Where a piece stands.
    *
    * @param batch index of its batch
    * @param offset of its first element in the batch
    */
   record Place(int batch, long offset) {}
 
-  private record Key(ManifoldKind manifold, long rows, long columns, double radius, Rule rule) {}
-
-  /** Groups {@code parameters}. */
+  /** Groups the pieces of {@code parameters}: whatever they belong to, equal ones go together. */
   static Layout of(List<ParameterSpec> parameters, Optimizer optimizer) {
-    Map<Key, List<ParameterSpec>> groups = new LinkedHashMap<>();
-    for (ParameterSpec p : parameters) {
-      Key key = new Key(p.manifold(), p.rows(), p.columns(), p.radius(), p.rule());
-      groups.computeIfAbsent(key, k -> new ArrayList<>()).add(p);
+    Map<BatchSpec, List<Piece>> groups = new LinkedHashMap<>();
+    for (ParameterSpec parameter : parameters) {
+      for (Piece piece : parameter.pieces()) {
+        groups.computeIfAbsent(piece.spec().withCount(1), k -> new ArrayList<>()).add(piece);
+      }
     }
     List<Batch> batches = new ArrayList<>();
     Map<Integer, Place> places = new HashMap<>();
-    for (Map.Entry<Key, List<ParameterSpec>> group : groups.entrySet()) {
+    for (Map.Entry<BatchSpec, List<Piece>> group : groups.entrySet()) {
       long offset = 0;
-      for (ParameterSpec p : group.getValue()) {
-        places.put(p.index(), new Place(batches.size(), offset));
-        offset += p.floats();
+      for (Piece piece : group.getValue()) {
+        places.put(piece.index(), new Place(batches.size(), offset));
+        offset += piece.floats();
       }
       batches.add(batch(group.getKey(), group.getValue(), optimizer));
     }
     return new Layout(List.copyOf(parameters), List.copyOf(batches), Map.copyOf(places));
   }
 
-  private static Batch batch(Key key, List<ParameterSpec> members, Optimizer optimizer) {
-    int count = members.stream().mapToInt(ParameterSpec::matrices).reduce(0, Math::addExact);
-    BatchSpec spec =
-        new BatchSpec(key.manifold(), count, key.rows(), key.columns(), key.radius(), key.rule());
+  private static Batch batch(BatchSpec one, List<Piece> members, Optimizer optimizer) {
+    int count = members.stream().mapToInt(Piece::matrices).reduce(0, Math::addExact);
     try {
-      return new Batch(optimizer.program(spec), members);
+      return new Batch(optimizer.program(one.withCount(count)), members);
     } catch (IllegalArgumentException e) {
-      ParameterSpec first = members.get(0);
+      Piece first = members.get(0);
       throw Refusals.invalidField(
           "parameter \"" + first.name() + "\"",
           Refusals.shape(first.shape()),
@@ -70,9 +66,18 @@ record Layout(List<ParameterSpec> parameters, List<Batch> batches, Map<Integer, 
     return parameters.stream().mapToLong(ParameterSpec::floats).reduce(0, Math::addExact);
   }
 
-  /** Elements of the parameters that have momentum. */
+  /** Elements of the batches that have momentum, AdamW's first moment included. */
   long momentumFloats() {
-    return batches.stream().filter(Batch::hasMomentum).mapToLong(b -> b.spec().floats()).sum();
+    return floats(BatchSpec::hasMomentum);
+  }
+
+  /** Elements of the batches that have a second moment. */
+  long secondMomentFloats() {
+    return floats(BatchSpec::hasSecondMoment);
+  }
+
+  private long floats(Predicate<BatchSpec> which) {
+    return batches.stream().map(Batch::spec).filter(which).mapToLong(BatchSpec::floats).sum();
   }
 
   /** Elements of workspace that it needs. */

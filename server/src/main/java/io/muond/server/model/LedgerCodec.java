@@ -14,7 +14,10 @@ import java.util.TreeMap;
 
 /** Writes and reads what a checkpoint keeps of a model's history, in a format of its own. */
 final class LedgerCodec {
-  private static final int VERSION = 1;
+  private static final int VERSION = 2;
+
+  /** Without {@link History#momentsBegan}: they began with the model. */
+  private static final int WITHOUT_MOMENTS = 1;
 
   private LedgerCodec() {}
 
@@ -22,9 +25,11 @@ final class LedgerCodec {
    * A model's history.
    *
    * @param createTime of the model
+   * @param momentsBegan the step after which all moments were zero, see {@link StepLedger.Point}
    * @param last the last committed step, for repeats of it
    */
-  record History(Instant createTime, long workerEpoch, Optional<CommittedStep> last) {}
+  record History(
+      Instant createTime, long workerEpoch, long momentsBegan, Optional<CommittedStep> last) {}
 
   static ByteString write(History history) {
     ByteString.Output bytes = ByteString.newOutput();
@@ -32,6 +37,7 @@ final class LedgerCodec {
       out.writeInt(VERSION);
       out.writeUTF(history.createTime().toString());
       out.writeLong(history.workerEpoch());
+      out.writeLong(history.momentsBegan());
       out.writeBoolean(history.last().isPresent());
       if (history.last().isPresent()) {
         write(history.last().get(), out);
@@ -64,17 +70,18 @@ final class LedgerCodec {
   static History read(ByteString bytes) throws IOException {
     try (DataInputStream in = new DataInputStream(bytes.newInput())) {
       int version = in.readInt();
-      if (version != VERSION) {
+      if (version != VERSION && version != WITHOUT_MOMENTS) {
         throw new IOException("ledger version: " + version + " (expected: " + VERSION + ")");
       }
       Instant createTime = Instant.parse(in.readUTF());
       long epoch = in.readLong();
+      long momentsBegan = version == WITHOUT_MOMENTS ? 0 : in.readLong();
       Optional<CommittedStep> last =
           in.readBoolean() ? Optional.of(readStep(in)) : Optional.empty();
       if (in.read() >= 0) {
         throw new IOException("more bytes than expected");
       }
-      return new History(createTime, epoch, last);
+      return new History(createTime, epoch, momentsBegan, last);
     }
   }
 

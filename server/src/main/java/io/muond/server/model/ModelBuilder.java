@@ -3,6 +3,7 @@ package io.muond.server.model;
 import static java.util.Objects.requireNonNull;
 
 import io.muond.server.engine.Engine;
+import io.muond.server.engine.Precision;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -64,12 +65,15 @@ final class ModelBuilder {
   }
 
   private static void requirePrecisions(ModelSpec spec, Engine engine) {
-    for (ParameterSpec p : spec.parameters()) {
-      if (!engine.supports(p.rule().precision())) {
-        throw Refusals.invalidField(
-            "rule.precision of parameter \"" + p.name() + '"',
-            p.rule().precision(),
-            "one that the engine \"" + engine.kind() + "\" has");
+    for (ParameterSpec parameter : spec.parameters()) {
+      for (Piece piece : parameter.pieces()) {
+        Precision precision = piece.spec().rule().precision();
+        if (!engine.supports(precision)) {
+          throw Refusals.invalidField(
+              "rule.precision of parameter \"" + piece.name() + '"',
+              precision,
+              "one that the engine \"" + engine.kind() + "\" has");
+        }
       }
     }
   }

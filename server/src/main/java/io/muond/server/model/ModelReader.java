@@ -46,8 +46,17 @@ final class ModelReader {
           Integer.toUnsignedString(maxWorkers),
           "at least the number of workers, " + workers.size() + ", and at most " + MAX_WORKERS);
     }
+    List<ParameterSpec> parameters = parameters();
     return new ModelSpec(
-        name, request, parameters(), plan(), workers, maxWorkers, leaseTtl(), everySteps());
+        name,
+        request,
+        parameters,
+        plan(),
+        workers,
+        maxWorkers,
+        leaseTtl(),
+        everySteps(),
+        ScheduleReader.read(request, parameters));
   }
 
   static String requireName(String field, String name) {
@@ -88,19 +97,36 @@ final class ModelReader {
           case LAYOUT_NOT_SET ->
               throw Refusals.invalidField("layout", "absent", "parameters or module");
         };
+    RuleReader.checkDefault("default_rule", request.getDefaultRule());
     String field = request.hasModule() ? "module.parameters" : "parameters.parameters";
     Set<String> names = new HashSet<>();
     List<ParameterSpec> specs = new ArrayList<>();
+    int pieces = 0;
     for (Parameter parameter : declared) {
       if (!names.add(parameter.getName())) {
         throw Refusals.duplicateParameter(parameter.getName());
       }
       int index = specs.size();
-      specs.add(
+      ParameterSpec spec =
           ParameterReader.read(
-              field + "[" + index + "]", index, parameter, request.getDefaultRule()));
+              field + "[" + index + "]", index, pieces, parameter, request.getDefaultRule());
+      specs.add(spec);
+      pieces += spec.pieces().size();
     }
+    requireDistinctReports(specs);
     return List.copyOf(specs);
+  }
+
+  /** A parameter may be called as reports call a range of another. */
+  private static void requireDistinctReports(List<ParameterSpec> parameters) {
+    Set<String> names = new HashSet<>();
+    for (ParameterSpec parameter : parameters) {
+      for (Piece piece : parameter.pieces()) {
+        if (!names.add(piece.name())) {
+          throw Refusals.duplicateParameter(piece.name());
+        }
+      }
+    }
   }
 
   private List<Parameter> flatParameters() {

@@ -35,7 +35,9 @@ final class ModelRestorer {
   }
 
   private CompletableFuture<Void> load(Model model, Saved saved, String incarnation) {
-    Point next = new Point(incarnation, saved.info().step(), saved.history().last());
+    LedgerCodec.History history = saved.history();
+    Point next =
+        new Point(incarnation, saved.info().step(), history.momentsBegan(), history.last());
     return model
         .vacateSpare()
         .thenCompose(vacated -> store.load(model, saved.info()))

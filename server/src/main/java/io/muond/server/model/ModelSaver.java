@@ -147,7 +147,8 @@ final class ModelSaver {
       request.addAllWorkers(workers.ids());
     }
     LedgerCodec.History history =
-        new LedgerCodec.History(model.createTime(), workers.epoch(), point.last());
+        new LedgerCodec.History(
+            model.createTime(), workers.epoch(), point.momentsBegan(), point.last());
     return new CheckpointMeta(
         point.step(),
         point.incarnation(),

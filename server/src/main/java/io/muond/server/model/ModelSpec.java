@@ -15,6 +15,7 @@ import java.util.Optional;
  * @param maxWorkers for how many staging is reserved
  * @param leaseTtl how long it lives without a heartbeat
  * @param everySteps a checkpoint is due after every so many steps; 0 for none
+ * @param schedules of steps whose commits send no rate
  */
 record ModelSpec(
     String name,
@@ -24,4 +25,5 @@ record ModelSpec(
     List<String> workers,
     int maxWorkers,
     Optional<Duration> leaseTtl,
-    long everySteps) {}
+    long everySteps,
+    Schedules schedules) {}

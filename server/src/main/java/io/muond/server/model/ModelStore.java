@@ -85,7 +85,7 @@ final class ModelStore {
         "",
         () -> {
           CheckpointInfo info =
-              store().save(model.name(), meta, contents.weights(), contents.momentum());
+              store().save(model.name(), meta, contents.weights(), contents.state());
           prune(model.name(), meta);
           return info;
         });
@@ -101,7 +101,7 @@ final class ModelStore {
         model.name(),
         "",
         () -> {
-          store().replace(model.name(), meta, contents.weights(), contents.momentum());
+          store().replace(model.name(), meta, contents.weights(), contents.state());
           prune(model.name(), meta);
           return null;
         });
@@ -199,6 +199,14 @@ final class ModelStore {
     if (last != meta.step()) {
       throw new IOException("last step " + last + " (expected: " + meta.step() + ")");
     }
+    if (history.momentsBegan() < 0 || history.momentsBegan() > meta.step()) {
+      throw new IOException(
+          "moments began at step "
+              + history.momentsBegan()
+              + " (expected: 0 to "
+              + meta.step()
+              + ")");
+    }
     return history;
   }
 
@@ -211,10 +219,10 @@ final class ModelStore {
         () -> {
           try {
             ModelTensors.Sink weights = tensors.spareWeights();
-            ModelTensors.Sink momentum = tensors.spareMomentum();
-            store().load(model.name(), info.id(), weights, momentum);
+            ModelTensors.Sink state = tensors.spareState();
+            store().load(model.name(), info.id(), weights, state);
             weights.requireComplete();
-            momentum.requireComplete();
+            state.requireComplete();
             return null;
           } catch (ModelTensors.MismatchException e) {
             throw store().corrupt(model.name(), info.id(), e.file(), e.getMessage(), e);

@@ -16,6 +16,8 @@ import java.util.function.Function;
 
 /** A model's tensors as a checkpoint reads and writes them. */
 final class ModelTensors {
+  private static final String SECOND_MOMENT = " second_moment";
+
   private final List<ParameterSpec> parameters;
   private final Shards shards;
 
@@ -27,66 +29,77 @@ final class ModelTensors {
   /**
    * What a checkpoint holds.
    *
-   * @param momentum of those that have it
+   * @param state momentum and second moments of those that have them, see {@link #state}
    */
-  record Contents(List<TensorSource> weights, List<TensorSource> momentum) {}
+  record Contents(List<TensorSource> weights, List<TensorSource> state) {}
 
-  /** The committed weights and momentum. */
+  /** What is committed. */
   Contents committed() {
     return contents(shards.committedBuffer(), shards::momentum);
   }
 
-  /** What a commit would make the weights and the momentum: the spare buffers. */
+  /** What a commit would make of the model: the spare buffers. */
   Contents spare() {
-    return contents(1 - shards.committedBuffer(), p -> shards.gradient(p, 0));
+    return contents(1 - shards.committedBuffer(), this::nextMomentum);
   }
 
-  private Contents contents(int buffer, Function<ParameterSpec, Region> momentum) {
-    List<TensorSource> weights = new ArrayList<>();
-    List<TensorSource> momenta = new ArrayList<>();
-    for (ParameterSpec p : parameters) {
-      weights.add(new Source(p, shards.weights(p, buffer)));
-      if (shards.momentum(p) != null) {
-        momenta.add(new Source(p, momentum.apply(p)));
+  /** The first gradient slot, which a commit makes the momentum; null without momentum. */
+  private Region nextMomentum(Piece piece) {
+    return shards.momentum(piece) == null ? null : shards.gradient(piece, 0);
+  }
+
+  private Contents contents(int buffer, Function<Piece, Region> momentum) {
+    return new Contents(sources(weights(buffer)), sources(state(buffer, momentum)));
+  }
+
+  private List<Tensor> weights(int buffer) {
+    return parameters.stream()
+        .map(p -> new Tensor(p.name(), p.shape(), shards.weights(p, buffer)))
+        .toList();
+  }
+
+  /**
+   * The optimizer's state: the momentum of a piece by the piece's name, its second moment by that
+   * with {@link #SECOND_MOMENT} after it, which no name has.
+   */
+  private List<Tensor> state(int buffer, Function<Piece, Region> momentum) {
+    List<Tensor> tensors = new ArrayList<>();
+    for (ParameterSpec parameter : parameters) {
+      for (Piece piece : parameter.pieces()) {
+        add(tensors, piece, "", momentum.apply(piece));
+        add(tensors, piece, SECOND_MOMENT, shards.secondMoment(piece, buffer));
       }
     }
-    return new Contents(weights, momenta);
+    return tensors;
   }
 
-  private record Source(ParameterSpec parameter, Region region) implements TensorSource {
-    @Override
-    public String name() {
-      return parameter.name();
+  private static void add(List<Tensor> tensors, Piece piece, String suffix, Region region) {
+    if (region != null) {
+      DeviceTensor elements = DeviceTensor.of(piece, region);
+      tensors.add(new Tensor(piece.name() + suffix, piece.shape(), elements));
     }
+  }
 
-    @Override
-    public List<Long> shape() {
-      return parameter.shape();
-    }
-
+  private record Tensor(String name, List<Long> shape, DeviceTensor elements)
+      implements TensorSource {
     @Override
     public void read(long floatIndex, ByteBuffer into) {
-      region.memory().send(region.offset() + floatIndex, ElementType.FLOAT32, into);
+      elements.send(floatIndex, ElementType.FLOAT32, into);
     }
+  }
+
+  private static List<TensorSource> sources(List<Tensor> tensors) {
+    return List.copyOf(tensors);
   }
 
   /** Takes weights into the spare buffer. */
   Sink spareWeights() {
-    int spare = 1 - shards.committedBuffer();
-    Map<String, Region> targets = new HashMap<>();
-    parameters.forEach(p -> targets.put(p.name(), shards.weights(p, spare)));
-    return new Sink(CheckpointStore.WEIGHTS, targets);
+    return new Sink(CheckpointStore.WEIGHTS, weights(1 - shards.committedBuffer()));
   }
 
-  /** Takes momentum into the first gradient slot, which a commit makes the momentum. */
-  Sink spareMomentum() {
-    Map<String, Region> targets = new HashMap<>();
-    for (ParameterSpec p : parameters) {
-      if (shards.momentum(p) != null) {
-        targets.put(p.name(), shards.gradient(p, 0));
-      }
-    }
-    return new Sink(CheckpointStore.STATE, targets);
+  /** Takes the optimizer's state to where a commit finds it. */
+  Sink spareState() {
+    return new Sink(CheckpointStore.STATE, state(1 - shards.committedBuffer(), this::nextMomentum));
   }
 
   /** A checkpoint's file holds other tensors than the model. */
@@ -109,18 +122,18 @@ final class ModelTensors {
   /** Takes tensors, and knows which did not come. */
   static final class Sink implements TensorSink {
     private final String file;
-    private final Map<String, Region> targets;
+    private final Map<String, DeviceTensor> targets = new HashMap<>();
     private final Set<String> incomplete;
 
-    private Sink(String file, Map<String, Region> targets) {
+    private Sink(String file, List<Tensor> tensors) {
       this.file = file;
-      this.targets = targets;
+      tensors.forEach(t -> targets.put(t.name(), t.elements()));
       this.incomplete = new TreeSet<>(targets.keySet());
     }
 
     @Override
     public void write(String name, long floatIndex, ByteBuffer from) {
-      Region target = targets.get(name);
+      DeviceTensor target = targets.get(name);
       if (target == null) {
         throw new MismatchException(file, "tensor \"" + name + "\" is none of the model's");
       }
@@ -130,8 +143,7 @@ final class ModelTensors {
             file,
             "tensor \"" + name + "\" is too long (expected: " + target.floats() + " elements)");
       }
-      Region piece = target.slice(floatIndex, floats);
-      piece.memory().receive(piece.offset(), ElementType.FLOAT32, from);
+      target.receive(floatIndex, ElementType.FLOAT32, from);
       if (floatIndex + floats == target.floats()) {
         incomplete.remove(name);
       }

@@ -20,6 +20,8 @@ final class ModelView {
             .setMemory(model.shards().use());
     spec.parameters().forEach(p -> view.addParameters(p.declaration()));
     spec.plan().ifPresent(view::setPlan);
+    spec.schedules().common().ifPresent(view::setSchedule);
+    view.putAllGroupSchedules(spec.schedules().groups());
     spec.leaseTtl()
         .ifPresent(
             ttl ->

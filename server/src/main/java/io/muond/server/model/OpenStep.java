@@ -12,6 +12,7 @@ import java.util.concurrent.CompletableFuture;
  */
 final class OpenStep {
   private final long number;
+  private final long age;
   private final long opened = System.nanoTime();
   private final SortedMap<String, Part> parts = new TreeMap<>();
   private final List<Waiting> waiting = new ArrayList<>();
@@ -20,8 +21,12 @@ final class OpenStep {
   private volatile long lastArrival = opened;
   private boolean settled;
 
-  OpenStep(long number) {
+  /**
+   * @param age how many steps there are, with this one, since all moments were zero
+   */
+  OpenStep(long number, long age) {
     this.number = number;
+    this.age = age;
   }
 
   /** One worker's part. */
@@ -65,6 +70,10 @@ final class OpenStep {
 
   long number() {
     return number;
+  }
+
+  long age() {
+    return age;
   }
 
   /** When it was opened, by {@link System#nanoTime}. */

@@ -1,155 +1,161 @@
 package io.muond.server.model;
 
+import io.muond.manifold.FieldException;
+import io.muond.manifold.Matrices;
+import io.muond.manifold.Pair;
+import io.muond.manifold.ParameterChecks;
+import io.muond.server.engine.Dealing;
 import io.muond.server.manifold.ManifoldKind;
-import io.muond.server.optimizer.Rule;
-import io.muond.v1.Manifold;
+import io.muond.server.manifold.NormKind;
+import io.muond.server.optimizer.BatchSpec;
+import io.muond.server.optimizer.Start;
+import io.muond.v1.Initial;
+import io.muond.v1.Norm;
 import io.muond.v1.Parameter;
+import io.muond.v1.RowRange;
+import io.muond.v1.View;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.regex.Pattern;
 
-/** Checks one declared parameter and fills in its defaults. */
+/** Checks one declared parameter, fills in its defaults and cuts it into pieces. */
 final class ParameterReader {
-  private static final Pattern NAME = Pattern.compile("[!-~&&[^\"\\\\]]{1,256}");
-  private static final int MAX_GROUP_LENGTH = 128;
+  private final Parameter.Builder complete;
+  private final io.muond.v1.Rule defaultRule;
+  private final int firstPiece;
+  private final List<Piece> pieces = new ArrayList<>();
 
-  private final String field;
-  private final Parameter declared;
+  private ParameterReader(Parameter complete, io.muond.v1.Rule defaultRule, int firstPiece) {
+    this.complete = complete.toBuilder();
+    this.defaultRule = defaultRule;
+    this.firstPiece = firstPiece;
+  }
 
   /**
+   * Reads a parameter.
+   *
    * @param field where it stands in the request, for errors
+   * @param index its place in the order of declaration
+   * @param piece the index of its first piece
+   * @param defaultRule the rule of what has none of its own, checked
    */
-  private ParameterReader(String field, Parameter declared) {
-    this.field = field;
-    this.declared = declared;
-  }
-
   static ParameterSpec read(
-      String field, int index, Parameter declared, io.muond.v1.Rule defaultRule) {
-    return new ParameterReader(field, declared).read(index, defaultRule);
-  }
-
-  private ParameterSpec read(int index, io.muond.v1.Rule defaultRule) {
-    require(
-        NAME.matcher(declared.getName()).matches(),
-        "name",
-        quoted(declared.getName()),
-        "1 to 256 printable ASCII characters without spaces, '\"' and '\\'");
-    require(
-        declared.getGroup().length() <= MAX_GROUP_LENGTH,
-        "group",
-        quoted(declared.getGroup()),
-        "at most 128 characters");
-    List<Long> shape = declared.getShapeList();
-    long floats = elements(shape);
-    Manifold manifold = manifold(shape);
-    int matrices = 1;
-    long rows = 1;
-    long columns = floats;
-    if (manifold == Manifold.MANIFOLD_STIEFEL) {
-      matrices = stiefelMatrices(shape);
-      rows = shape.get(shape.size() - 2);
-      columns = shape.get(shape.size() - 1);
-    } else if (manifold == Manifold.MANIFOLD_OBLIQUE) {
-      columns = shape.isEmpty() ? 1 : shape.get(shape.size() - 1);
-      rows = floats / columns;
-    }
-    io.muond.v1.Rule rule =
-        RuleReader.complete(declared.hasRule() ? declared.getRule() : defaultRule);
-    Rule read = RuleReader.read(declared.hasRule() ? field + ".rule" : "default_rule", rule);
-    Parameter complete =
-        declared.toBuilder()
-            .setManifold(manifold)
-            .setRadius(radius(manifold, rows, columns))
-            .setRule(rule)
-            .setLearningRateMultiplier(multiplier())
-            .build();
-    ManifoldKind kind =
-        manifold == Manifold.MANIFOLD_STIEFEL ? ManifoldKind.STIEFEL : ManifoldKind.OBLIQUE;
-    return new ParameterSpec(index, complete, kind, matrices, rows, columns, read);
-  }
-
-  private long elements(List<Long> shape) {
-    long floats = 1;
-    for (long dimension : shape) {
-      require(dimension >= 1, "shape", Refusals.shape(shape), "each dimension >= 1");
-      long product = floats * dimension;
-      // 8 bytes per element leave room for every size that is made of it.
-      require(
-          Math.multiplyHigh(floats, dimension) == 0 && product > 0 && product < 1L << 58,
-          "shape",
-          Refusals.shape(shape),
-          "fewer than 2^58 elements");
-      floats = product;
-    }
-    return floats;
-  }
-
-  private Manifold manifold(List<Long> shape) {
-    Manifold manifold = declared.getManifold();
-    require(
-        manifold.compareTo(Manifold.MANIFOLD_OBLIQUE) <= 0,
-        "manifold",
-        declared.getManifoldValue(),
-        "a known manifold");
-    if (manifold != Manifold.MANIFOLD_UNSPECIFIED) {
-      return manifold;
-    }
-    return shape.size() >= 2 ? Manifold.MANIFOLD_STIEFEL : Manifold.MANIFOLD_SPHERE;
-  }
-
-  private int stiefelMatrices(List<Long> shape) {
-    require(
-        shape.size() == 2 || shape.size() == 3,
-        "shape",
-        Refusals.shape(shape),
-        "2 or 3 dimensions on MANIFOLD_STIEFEL: declare a convolution (out, in, kh, kw) as"
-            + " (out, in * kh * kw) or (kh * kw, out, in)");
-    long matrices = shape.size() == 3 ? shape.get(0) : 1;
-    require(
-        matrices <= Integer.MAX_VALUE,
-        "shape",
-        Refusals.shape(shape),
-        "at most 2147483647 matrices");
-    return (int) matrices;
-  }
-
-  private double radius(Manifold manifold, long rows, long columns) {
-    if (!declared.hasRadius()) {
-      return switch (manifold) {
-        case MANIFOLD_STIEFEL -> Math.sqrt((double) rows / columns);
-        case MANIFOLD_OBLIQUE -> Math.sqrt((double) columns);
-        default -> 1;
-      };
-    }
-    double radius = declared.getRadius();
-    // The engine computes in float32: a radius that vanishes or overflows there is no radius.
-    float single = (float) radius;
-    require(
-        single > 0 && Float.isFinite(single),
-        "radius",
-        radius,
-        "a number > 0 and finite as a float32");
-    return radius;
-  }
-
-  private double multiplier() {
-    double multiplier =
-        declared.hasLearningRateMultiplier() ? declared.getLearningRateMultiplier() : 1;
-    require(
-        multiplier >= 0 && Double.isFinite(multiplier),
-        "learning_rate_multiplier",
-        multiplier,
-        "a finite number >= 0");
-    return multiplier;
-  }
-
-  private void require(boolean valid, String name, Object value, String expectation) {
-    if (!valid) {
-      throw Refusals.invalidField(field + "." + name, value, expectation);
+      String field, int index, int piece, Parameter declared, io.muond.v1.Rule defaultRule) {
+    try {
+      Parameter complete = ParameterChecks.complete(declared);
+      return new ParameterReader(complete, defaultRule, piece).read(index);
+    } catch (FieldException e) {
+      throw Refusals.invalidField(field, e);
     }
   }
 
-  private static String quoted(String text) {
-    return '"' + text + '"';
+  private ParameterSpec read(int index) {
+    if (complete.getRangesCount() == 0) {
+      complete.setRule(rule(pair(complete.build()), complete.hasRule(), complete.getRule()));
+      add(complete.getName(), complete.build());
+    }
+    for (int i = 0; i < complete.getRangesCount(); i++) {
+      RowRange range = complete.getRanges(i);
+      Parameter part = ParameterChecks.tensor(range, complete.getShapeList());
+      io.muond.v1.Rule rule = rule(pair(part), range.hasRule(), range.getRule());
+      complete.setRanges(i, range.toBuilder().setRule(rule));
+      add(complete.getName() + '[' + range.getName() + ']', part.toBuilder().setRule(rule).build());
+    }
+    return new ParameterSpec(index, complete.build(), pieces);
+  }
+
+  private io.muond.v1.Rule rule(Pair pair, boolean own, io.muond.v1.Rule rule) {
+    return RuleReader.complete(pair, own ? rule : RuleReader.applicable(pair, defaultRule));
+  }
+
+  private static Pair pair(Parameter tensor) {
+    return Pair.of(tensor.getManifold(), tensor.getNorm()).orElseThrow();
+  }
+
+  /**
+   * @param tensor a tensor of its own, with every default
+   */
+  private void add(String name, Parameter tensor) {
+    Pair pair = pair(tensor);
+    Matrices seen = Matrices.of(pair, tensor.getView(), tensor.getShapeList());
+    Dealing dealing = dealing(pair, tensor.getView(), seen);
+    Matrices matrices = onDevice(pair, tensor.getView(), seen);
+    BatchSpec spec =
+        new BatchSpec(
+            manifold(pair),
+            norm(pair),
+            Math.toIntExact(matrices.count()),
+            matrices.rows(),
+            matrices.columns(),
+            tensor.getRadius(),
+            RuleReader.read(tensor.getRule()),
+            start(tensor.getInitial()));
+    long offset = pieces.stream().mapToLong(Piece::floats).sum();
+    pieces.add(
+        new Piece(
+            firstPiece + pieces.size(),
+            complete.getName(),
+            name,
+            tensor.getShapeList(),
+            offset,
+            spec,
+            dealing,
+            tensor.getGroup(),
+            tensor.getLearningRateMultiplier()));
+  }
+
+  private static Dealing dealing(Pair pair, View view, Matrices seen) {
+    if (pair.norm() == Norm.NORM_LARGEST_COLUMN) {
+      // A column is the same elements in either view of a kernel.
+      return view == View.VIEW_KERNEL_POSITIONS
+          ? Dealing.transpose(seen.rows(), seen.columns() * seen.count())
+          : Dealing.transpose(seen.rows(), seen.columns());
+    }
+    return view == View.VIEW_KERNEL_POSITIONS
+        ? Dealing.transpose(seen.rows() * seen.columns(), seen.count())
+        : Dealing.NONE;
+  }
+
+  /** Columns are stepped as the rows of the transpose. */
+  private static Matrices onDevice(Pair pair, View view, Matrices seen) {
+    if (pair.norm() != Norm.NORM_LARGEST_COLUMN) {
+      return seen;
+    }
+    return view == View.VIEW_KERNEL_POSITIONS
+        ? new Matrices(1, seen.columns() * seen.count(), seen.rows())
+        : new Matrices(seen.count(), seen.columns(), seen.rows());
+  }
+
+  private static ManifoldKind manifold(Pair pair) {
+    return switch (pair.manifold()) {
+      case MANIFOLD_STIEFEL -> ManifoldKind.STIEFEL;
+      case MANIFOLD_SPHERE, MANIFOLD_OBLIQUE -> ManifoldKind.OBLIQUE;
+      case MANIFOLD_CENTERED_OBLIQUE -> ManifoldKind.CENTERED_OBLIQUE;
+      case MANIFOLD_SPECTRAL_BALL -> ManifoldKind.SPECTRAL_BALL;
+      case MANIFOLD_EUCLIDEAN -> ManifoldKind.EUCLIDEAN;
+      case MANIFOLD_UNSPECIFIED, UNRECOGNIZED -> throw new IllegalArgumentException(pair.name());
+    };
+  }
+
+  private static NormKind norm(Pair pair) {
+    return switch (pair) {
+      case STIEFEL_SPECTRAL, SPECTRAL_BALL_SPECTRAL, EUCLIDEAN_SPECTRAL -> NormKind.SPECTRAL;
+      case STIEFEL_FROBENIUS, EUCLIDEAN_FROBENIUS -> NormKind.FROBENIUS;
+      // A sphere is one row.
+      case SPHERE_FROBENIUS,
+          OBLIQUE_LARGEST_ROW,
+          OBLIQUE_LARGEST_COLUMN,
+          CENTERED_OBLIQUE_LARGEST_ROW ->
+          NormKind.LARGEST_ROW;
+      case EUCLIDEAN_LARGEST_ENTRY -> NormKind.LARGEST_ENTRY;
+      case EUCLIDEAN_ADAMW -> NormKind.ADAMW;
+    };
+  }
+
+  private static Start start(Initial initial) {
+    return switch (initial) {
+      case INITIAL_ZERO -> Start.ZERO;
+      case INITIAL_ONE -> Start.ONE;
+      case INITIAL_GAUSSIAN, INITIAL_UNSPECIFIED, UNRECOGNIZED -> Start.GAUSSIAN;
+    };
   }
 }

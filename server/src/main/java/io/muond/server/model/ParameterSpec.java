@@ -2,31 +2,20 @@ package io.muond.server.model;
 
 import static java.util.Objects.requireNonNull;
 
-import io.muond.server.manifold.ManifoldKind;
-import io.muond.server.optimizer.Rule;
 import io.muond.v1.Parameter;
 import java.util.List;
 
 /**
- * One parameter with every default filled in, as the optimizer sees it: {@code matrices} matrices
- * of {@code rows} × {@code columns}.
+ * One parameter with every default filled in.
  *
  * @param index place in the order of declaration
  * @param declaration as it is told to clients
+ * @param pieces what the optimizer sees of it, in ascending offsets that leave nothing out
  */
-record ParameterSpec(
-    int index,
-    Parameter declaration,
-    ManifoldKind manifold,
-    int matrices,
-    long rows,
-    long columns,
-    Rule rule) {
-
+record ParameterSpec(int index, Parameter declaration, List<Piece> pieces) {
   ParameterSpec {
     requireNonNull(declaration, "declaration is null");
-    requireNonNull(manifold, "manifold is null");
-    requireNonNull(rule, "rule is null");
+    pieces = List.copyOf(pieces);
   }
 
   String name() {
@@ -37,12 +26,13 @@ record ParameterSpec(
     return declaration.getShapeList();
   }
 
-  double radius() {
-    return declaration.getRadius();
-  }
-
   /** Elements of the whole tensor. */
   long floats() {
-    return matrices * rows * columns;
+    return pieces.stream().mapToLong(Piece::floats).sum();
+  }
+
+  /** Whether nothing of it moves, so that it takes no gradients. */
+  boolean isFrozen() {
+    return pieces.stream().allMatch(Piece::isFrozen);
   }
 }

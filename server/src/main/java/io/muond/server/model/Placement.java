@@ -24,7 +24,11 @@ final class Placement {
   static List<List<ParameterSpec>> of(
       ModelSpec model, ToDoubleFunction<BatchSpec> cost, int devices) {
     List<ParameterSpec> parameters = model.parameters();
-    double[] costs = parameters.stream().mapToDouble(p -> cost.applyAsDouble(batch(p))).toArray();
+    double[] costs =
+        parameters.stream()
+            .mapToDouble(
+                p -> p.pieces().stream().mapToDouble(q -> cost.applyAsDouble(q.spec())).sum())
+            .toArray();
     double[] loads = new double[devices];
     int[] places = new int[costs.length];
     // Small models would all meet on the first device.
@@ -53,9 +57,5 @@ final class Placement {
       }
     }
     return lightest;
-  }
-
-  private static BatchSpec batch(ParameterSpec p) {
-    return new BatchSpec(p.manifold(), p.matrices(), p.rows(), p.columns(), p.radius(), p.rule());
   }
 }

@@ -1,5 +1,6 @@
 package io.muond.server.model;
 
+import io.muond.manifold.FieldException;
 import io.muond.server.engine.DeviceLostException;
 import io.muond.v1.ErrorReason;
 import java.time.Duration;
@@ -18,6 +19,13 @@ public final class Refusals {
         ErrorReason.INVALID_FIELD,
         field + ": " + value + " (expected: " + expectation + ")",
         Map.of("field", field));
+  }
+
+  /** A rule that is broken inside of {@code field}. */
+  static MuondException invalidField(String field, FieldException inside) {
+    String path = field + '.' + inside.field();
+    return new MuondException(
+        ErrorReason.INVALID_FIELD, path + ": " + inside.fault(), Map.of("field", path), inside);
   }
 
   static MuondException unknownParameter(String model, String parameter) {
@@ -79,6 +87,15 @@ public final class Refusals {
             "parameter", parameter,
             "index", Long.toString(index),
             "value", Float.toString(value)));
+  }
+
+  static MuondException frozenParameter(String parameter) {
+    return new MuondException(
+        ErrorReason.FROZEN_PARAMETER,
+        "parameter \""
+            + parameter
+            + "\" is frozen: a gradient for it (expected: none; a step is complete without)",
+        Map.of("parameter", parameter));
   }
 
   static MuondException badChunk(String parameter, String field, Object value, String expectation) {

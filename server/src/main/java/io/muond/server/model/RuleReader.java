@@ -1,35 +1,83 @@
 package io.muond.server.model;
 
+import io.muond.manifold.FieldException;
+import io.muond.manifold.Pair;
+import io.muond.manifold.RuleChecks;
 import io.muond.server.engine.Precision;
+import io.muond.server.optimizer.AdamW;
 import io.muond.server.optimizer.Rule;
 import io.muond.server.optimizer.Solver;
+import io.muond.v1.AdamWOptions;
 import io.muond.v1.AdmmOptions;
 import io.muond.v1.DualAscentOptions;
+import java.util.List;
 
-/** Checks rules and fills in their defaults. */
+/** Default rules, the defaults of rules, and rules as the optimizer has them. */
 final class RuleReader {
-  private static final int MAX_MSIGN_STEPS = 64;
-  private static final int MAX_ITERATIONS = 10_000;
+  /** Between them, every field of a rule means something. */
+  private static final List<Pair> EVERY_FIELD =
+      List.of(Pair.STIEFEL_SPECTRAL, Pair.EUCLIDEAN_ADAMW);
 
   private RuleReader() {}
 
-  /** The rule with every default written out. */
-  static io.muond.v1.Rule complete(io.muond.v1.Rule rule) {
+  /** Refuses a default rule of which a field is wrong, whether or not anything follows it. */
+  static void checkDefault(String field, io.muond.v1.Rule rule) {
+    try {
+      EVERY_FIELD.forEach(pair -> RuleChecks.check(pair, applicable(pair, rule)));
+    } catch (FieldException e) {
+      throw Refusals.invalidField(field, e);
+    }
+  }
+
+  /** What of a rule means something to {@code pair}. */
+  static io.muond.v1.Rule applicable(Pair pair, io.muond.v1.Rule rule) {
+    io.muond.v1.Rule.Builder kept = rule.toBuilder();
+    if (!pair.hasSolver()) {
+      kept.clearSolver();
+    }
+    if (kept.getSolver() != io.muond.v1.Solver.SOLVER_DUAL_ASCENT) {
+      kept.clearDualAscent();
+    }
+    if (kept.getSolver() != io.muond.v1.Solver.SOLVER_ADMM) {
+      kept.clearAdmm();
+    }
+    if (!pair.hasMsign()) {
+      kept.clearPrecision().clearMsignSteps();
+    }
+    if (!pair.hasMomentum()) {
+      kept.clearMomentum().clearNesterov();
+    }
+    if (!pair.hasWeightDecay()) {
+      kept.clearWeightDecay();
+    }
+    if (!pair.hasAdamW()) {
+      kept.clearAdamw();
+    }
+    return kept.build();
+  }
+
+  /** A checked rule with every default that means something to {@code pair} written out. */
+  static io.muond.v1.Rule complete(Pair pair, io.muond.v1.Rule rule) {
     io.muond.v1.Rule.Builder full = rule.toBuilder();
-    if (rule.getSolver() == io.muond.v1.Solver.SOLVER_UNSPECIFIED) {
+    if (pair.hasSolver() && rule.getSolver() == io.muond.v1.Solver.SOLVER_UNSPECIFIED) {
       full.setSolver(io.muond.v1.Solver.SOLVER_EXACT);
     }
-    if (rule.getPrecision() == io.muond.v1.Precision.PRECISION_UNSPECIFIED) {
-      full.setPrecision(io.muond.v1.Precision.PRECISION_FLOAT32);
-    }
-    if (rule.getMsignSteps() == 0) {
-      full.setMsignSteps(Rule.DEFAULT.msignSteps());
+    if (pair.hasMsign()) {
+      if (rule.getPrecision() == io.muond.v1.Precision.PRECISION_UNSPECIFIED) {
+        full.setPrecision(io.muond.v1.Precision.PRECISION_FLOAT32);
+      }
+      if (rule.getMsignSteps() == 0) {
+        full.setMsignSteps(Rule.DEFAULT.msignSteps());
+      }
     }
     if (full.getSolver() == io.muond.v1.Solver.SOLVER_DUAL_ASCENT) {
       full.setDualAscent(complete(rule.getDualAscent()));
     }
     if (full.getSolver() == io.muond.v1.Solver.SOLVER_ADMM) {
       full.setAdmm(complete(rule.getAdmm()));
+    }
+    if (pair.hasAdamW()) {
+      full.setAdamw(complete(rule.getAdamw()));
     }
     return full.build();
   }
@@ -49,75 +97,58 @@ final class RuleReader {
         .build();
   }
 
-  /**
-   * Reads a complete rule.
-   *
-   * @param field where it stands in the request, for errors
-   */
-  static Rule read(String field, io.muond.v1.Rule rule) {
-    int steps = rule.getMsignSteps();
-    require(steps >= 1 && steps <= MAX_MSIGN_STEPS, field + ".msign_steps", steps, "1 to 64");
-    double momentum = rule.getMomentum();
-    require(momentum >= 0 && momentum < 1, field + ".momentum", momentum, "a number in [0, 1)");
-    double alpha = Rule.DEFAULT.alpha();
-    double tolerance = Rule.DEFAULT.tolerance();
-    double rho = Rule.DEFAULT.rho();
-    int iterations = Rule.DEFAULT.iterations();
-    Solver solver = solver(field, rule.getSolver());
-    if (solver == Solver.DUAL_ASCENT) {
-      alpha = positive(field + ".dual_ascent.alpha", rule.getDualAscent().getAlpha());
-      tolerance = rule.getDualAscent().getTolerance();
-      require(
-          tolerance >= 0 && Double.isFinite(tolerance),
-          field + ".dual_ascent.tolerance",
-          tolerance,
-          "a finite number >= 0");
-      iterations =
-          iterations(field + ".dual_ascent.iterations", rule.getDualAscent().getIterations());
-    } else if (solver == Solver.ADMM) {
-      rho = positive(field + ".admm.rho", rule.getAdmm().getRho());
-      iterations = iterations(field + ".admm.iterations", rule.getAdmm().getIterations());
-    }
-    Precision precision = precision(field, rule.getPrecision());
-    return new Rule(
-        solver, precision, steps, momentum, rule.getNesterov(), alpha, tolerance, rho, iterations);
+  private static AdamWOptions complete(AdamWOptions options) {
+    AdamW published = AdamW.DEFAULT;
+    return AdamWOptions.newBuilder()
+        .setBeta1(options.hasBeta1() ? options.getBeta1() : published.beta1())
+        .setBeta2(options.hasBeta2() ? options.getBeta2() : published.beta2())
+        .setEpsilon(options.hasEpsilon() ? options.getEpsilon() : published.epsilon())
+        .build();
   }
 
-  private static Solver solver(String field, io.muond.v1.Solver solver) {
+  /** A complete rule as the optimizer has it. What means nothing in it has its default there. */
+  static Rule read(io.muond.v1.Rule rule) {
+    Rule none = Rule.DEFAULT;
+    boolean dualAscent = rule.hasDualAscent();
+    boolean admm = rule.hasAdmm();
+    return new Rule(
+        solver(rule.getSolver()),
+        precision(rule.getPrecision()),
+        rule.getMsignSteps() == 0 ? none.msignSteps() : rule.getMsignSteps(),
+        rule.getMomentum(),
+        rule.getNesterov(),
+        dualAscent ? rule.getDualAscent().getAlpha() : none.alpha(),
+        dualAscent ? rule.getDualAscent().getTolerance() : none.tolerance(),
+        admm ? rule.getAdmm().getRho() : none.rho(),
+        dualAscent
+            ? rule.getDualAscent().getIterations()
+            : admm ? rule.getAdmm().getIterations() : none.iterations(),
+        rule.getWeightDecay(),
+        rule.hasAdamw() ? adamw(rule.getAdamw()) : none.adamw(),
+        rule.getFrozen());
+  }
+
+  private static AdamW adamw(AdamWOptions options) {
+    return new AdamW(options.getBeta1(), options.getBeta2(), options.getEpsilon());
+  }
+
+  private static Solver solver(io.muond.v1.Solver solver) {
     return switch (solver) {
-      case SOLVER_EXACT -> Solver.EXACT;
+      case SOLVER_EXACT, SOLVER_UNSPECIFIED -> Solver.EXACT;
       case SOLVER_PROJECTED -> Solver.PROJECTED;
       case SOLVER_DUAL_ASCENT -> Solver.DUAL_ASCENT;
       case SOLVER_ADMM -> Solver.ADMM;
-      case SOLVER_UNSPECIFIED, UNRECOGNIZED ->
-          throw Refusals.invalidField(field + ".solver", solver, "a known solver");
+      case UNRECOGNIZED -> throw new IllegalArgumentException(solver.name());
     };
   }
 
-  private static Precision precision(String field, io.muond.v1.Precision precision) {
+  private static Precision precision(io.muond.v1.Precision precision) {
     return switch (precision) {
-      case PRECISION_FLOAT32 -> Precision.FLOAT32;
+      case PRECISION_FLOAT32, PRECISION_UNSPECIFIED -> Precision.FLOAT32;
       case PRECISION_TF32 -> Precision.TF32;
       case PRECISION_FLOAT16 -> Precision.FLOAT16;
       case PRECISION_BFLOAT16 -> Precision.BFLOAT16;
-      case PRECISION_UNSPECIFIED, UNRECOGNIZED ->
-          throw Refusals.invalidField(field + ".precision", precision, "a known precision");
+      case UNRECOGNIZED -> throw new IllegalArgumentException(precision.name());
     };
-  }
-
-  private static double positive(String field, double value) {
-    require(value > 0 && Double.isFinite(value), field, value, "a finite number > 0");
-    return value;
-  }
-
-  private static int iterations(String field, int value) {
-    require(value >= 1 && value <= MAX_ITERATIONS, field, value, "1 to 10000");
-    return value;
-  }
-
-  private static void require(boolean valid, String field, Object value, String expectation) {
-    if (!valid) {
-      throw Refusals.invalidField(field, value, expectation);
-    }
   }
 }

@@ -10,9 +10,9 @@ import java.util.List;
 
 /**
  * A shard's device memory: one allocation, in it for each batch two buffers of weights, momentum if
- * it has any, and a gradient slot for each worker. One of the two weight buffers holds the
- * committed weights, the other, the spare one, takes the next. A commit exchanges them, and
- * momentum with the first gradient slot.
+ * it has any, two second moments if it has any, and a gradient slot for each worker. One of the two
+ * weight buffers holds the committed weights, the other, the spare one, takes the next; so do the
+ * second moments. A commit exchanges them, and momentum with the first gradient slot.
  *
  * <p>Not synchronised: the model's lock orders its use.
  */
@@ -26,6 +26,7 @@ final class ShardMemory implements AutoCloseable {
   private static final class Buffers {
     private final Region[] weights = new Region[2];
     private final Region[] gradients;
+    private final Region[] secondMoments = new Region[2];
     private Region momentum;
 
     private Buffers(int slots) {
@@ -50,9 +51,12 @@ final class ShardMemory implements AutoCloseable {
       for (int i = 0; i < slots; i++, offset += size) {
         buffers.gradients[i] = new Region(memory, offset, size);
       }
-      if (batch.hasMomentum()) {
+      if (batch.spec().hasMomentum()) {
         buffers.momentum = new Region(memory, offset, size);
         offset += size;
+      }
+      for (int i = 0; i < 2 && batch.spec().hasSecondMoment(); i++, offset += size) {
+        buffers.secondMoments[i] = new Region(memory, offset, size);
       }
       batches.add(buffers);
     }
@@ -60,19 +64,22 @@ final class ShardMemory implements AutoCloseable {
 
   /** Elements that a shard of this layout needs. */
   static long floats(Layout layout, int slots) {
-    return Math.addExact(Math.multiplyExact(2L + slots, layout.floats()), layout.momentumFloats());
+    long moments = Math.addExact(layout.momentumFloats(), 2 * layout.secondMomentFloats());
+    return Math.addExact(Math.multiplyExact(2L + slots, layout.floats()), moments);
   }
 
   /** What its elements take, in bytes. */
   MemoryUse use() {
     long weights = 2L * Float.BYTES * layout.floats();
     long momentum = (long) Float.BYTES * layout.momentumFloats();
+    long secondMoments = 2L * Float.BYTES * layout.secondMomentFloats();
     long gradients = (long) Float.BYTES * slots * layout.floats();
     return MemoryUse.newBuilder()
         .setWeightBytes(weights)
         .setMomentumBytes(momentum)
         .setGradientBytes(gradients)
-        .setTotalBytes(weights + momentum + gradients)
+        .setSecondMomentBytes(secondMoments)
+        .setTotalBytes(weights + momentum + secondMoments + gradients)
         .build();
   }
 
@@ -81,32 +88,46 @@ final class ShardMemory implements AutoCloseable {
     return memory.floats();
   }
 
-  /** Which of the two weight buffers is committed. */
+  /** Which of the two buffers of weights, and of second moments, is committed. */
   int committedBuffer() {
     return committed;
   }
 
-  /** A parameter's weights in buffer 0 or 1. */
-  Region weights(ParameterSpec parameter, int buffer) {
-    return slice(parameter, batch(parameter).weights[buffer]);
+  /** A piece's weights in buffer 0 or 1. */
+  Region weights(Piece piece, int buffer) {
+    return slice(piece, batch(piece).weights[buffer]);
   }
 
-  /** A parameter's gradient slot. */
-  Region gradient(ParameterSpec parameter, int slot) {
-    return slice(parameter, batch(parameter).gradients[slot]);
+  /** A piece's gradient slot. */
+  Region gradient(Piece piece, int slot) {
+    return slice(piece, batch(piece).gradients[slot]);
   }
 
-  /** A parameter's momentum, or null. */
-  Region momentum(ParameterSpec parameter) {
-    Region momentum = batch(parameter).momentum;
-    return momentum == null ? null : slice(parameter, momentum);
+  /** A piece's momentum; null without. */
+  Region momentum(Piece piece) {
+    return slice(piece, batch(piece).momentum);
+  }
+
+  /** A piece's second moment in buffer 0 or 1; null without. */
+  Region secondMoment(Piece piece, int buffer) {
+    return slice(piece, batch(piece).secondMoments[buffer]);
   }
 
   /** The buffers of one step of a batch. */
   StepBuffers stepBuffers(int batch) {
     Buffers b = batches.get(batch);
     return new StepBuffers(
-        b.weights[committed], b.weights[1 - committed], b.gradients[0], b.momentum);
+        b.weights[committed],
+        b.weights[1 - committed],
+        b.gradients[0],
+        b.momentum,
+        b.secondMoments[committed],
+        b.secondMoments[1 - committed]);
+  }
+
+  /** The spare second moment of a batch; null without. */
+  Region spareSecondMoment(int batch) {
+    return batches.get(batch).secondMoments[1 - committed];
   }
 
   /** The spare weights of a batch. */
@@ -119,7 +140,7 @@ final class ShardMemory implements AutoCloseable {
     return batches.get(batch).gradients[slot];
   }
 
-  /** The spare weights become the committed ones, the first gradient slot the momentum. */
+  /** The spare buffers become the committed ones, the first gradient slot the momentum. */
   void commit() {
     committed = 1 - committed;
     for (Buffers b : batches) {
@@ -131,12 +152,14 @@ final class ShardMemory implements AutoCloseable {
     }
   }
 
-  private Buffers batch(ParameterSpec parameter) {
-    return batches.get(layout.places().get(parameter.index()).batch());
+  private Buffers batch(Piece piece) {
+    return batches.get(layout.places().get(piece.index()).batch());
   }
 
-  private Region slice(ParameterSpec parameter, Region batch) {
-    return batch.slice(layout.places().get(parameter.index()).offset(), parameter.floats());
+  private Region slice(Piece piece, Region batch) {
+    return batch == null
+        ? null
+        : batch.slice(layout.places().get(piece.index()).offset(), piece.floats());
   }
 
   @Override

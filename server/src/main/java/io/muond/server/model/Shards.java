@@ -4,7 +4,9 @@ import io.muond.server.engine.DeviceLostException;
 import io.muond.server.engine.Region;
 import io.muond.v1.MemoryUse;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
@@ -15,37 +17,52 @@ import java.util.function.Function;
  */
 final class Shards {
   private final List<Shard> shards;
-  private final Shard[] byParameter;
+  private final Map<Integer, Shard> byPiece = new HashMap<>();
 
   /**
    * @param shards at least one; every parameter is in one of them
    */
   Shards(List<Shard> shards) {
     this.shards = List.copyOf(shards);
-    int count = shards.stream().mapToInt(s -> s.layout().parameters().size()).sum();
-    byParameter = new Shard[count];
     for (Shard shard : shards) {
-      shard.layout().parameters().forEach(p -> byParameter[p.index()] = shard);
+      shard.layout().places().keySet().forEach(piece -> byPiece.put(piece, shard));
     }
   }
 
-  private ShardMemory of(ParameterSpec parameter) {
-    return byParameter[parameter.index()].memory();
+  private ShardMemory of(Piece piece) {
+    return byPiece.get(piece.index()).memory();
   }
 
   /** A parameter's weights in buffer 0 or 1. */
-  Region weights(ParameterSpec parameter, int buffer) {
-    return of(parameter).weights(parameter, buffer);
+  DeviceTensor weights(ParameterSpec parameter, int buffer) {
+    return tensor(parameter, piece -> of(piece).weights(piece, buffer));
   }
 
   /** A parameter's gradient slot. */
-  Region gradient(ParameterSpec parameter, int slot) {
-    return of(parameter).gradient(parameter, slot);
+  DeviceTensor gradient(ParameterSpec parameter, int slot) {
+    return tensor(parameter, piece -> of(piece).gradient(piece, slot));
   }
 
-  /** A parameter's momentum, or null. */
-  Region momentum(ParameterSpec parameter) {
-    return of(parameter).momentum(parameter);
+  private static DeviceTensor tensor(ParameterSpec parameter, Function<Piece, Region> regions) {
+    return new DeviceTensor(
+        parameter.pieces().stream()
+            .map(piece -> new DeviceTensor.Part(piece.offset(), piece, regions.apply(piece)))
+            .toList());
+  }
+
+  /** A piece's gradient slot. */
+  Region gradient(Piece piece, int slot) {
+    return of(piece).gradient(piece, slot);
+  }
+
+  /** A piece's momentum; null without. */
+  Region momentum(Piece piece) {
+    return of(piece).momentum(piece);
+  }
+
+  /** A piece's second moment in buffer 0 or 1; null without. */
+  Region secondMoment(Piece piece, int buffer) {
+    return of(piece).secondMoment(piece, buffer);
   }
 
   /** Which of the two weight buffers is committed. */
@@ -65,6 +82,7 @@ final class Shards {
       MemoryUse use = shard.use();
       sum.setWeightBytes(sum.getWeightBytes() + use.getWeightBytes())
           .setMomentumBytes(sum.getMomentumBytes() + use.getMomentumBytes())
+          .setSecondMomentBytes(sum.getSecondMomentBytes() + use.getSecondMomentBytes())
           .setGradientBytes(sum.getGradientBytes() + use.getGradientBytes())
           .setTotalBytes(sum.getTotalBytes() + use.getTotalBytes())
           .setReservedBytes(sum.getReservedBytes() + use.getReservedBytes())

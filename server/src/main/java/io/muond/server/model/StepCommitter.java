@@ -25,7 +25,7 @@ final class StepCommitter {
   }
 
   CompletableFuture<Committed> commit(StepTicket ticket, CommitOptions message) {
-    StepOptions options = StepOptions.read(message, model.spec().parameters());
+    StepOptions options = StepOptions.read(message, model.spec(), ticket.header().getStep());
     if (ticket.isRepeat()) {
       return repeat(ticket, options);
     }

@@ -8,6 +8,7 @@ import io.muond.server.optimizer.StepRunner;
 import io.muond.v1.ErrorReason;
 import io.muond.v1.ParameterReport;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
@@ -30,7 +31,7 @@ final class StepComputation implements AutoCloseable {
   /**
    * What a step did.
    *
-   * @param reports by the parameters' indices
+   * @param reports by the pieces' indices
    * @param seconds that it took
    * @param optimumSeconds of these that were spent on optima
    */
@@ -75,18 +76,16 @@ final class StepComputation implements AutoCloseable {
     List<Region> gradients =
         step.parts().values().stream().map(part -> memory.gradientSlot(index, part.slot)).toList();
     List<Double> rates = new ArrayList<>();
-    for (ParameterSpec parameter : batch.members()) {
-      for (int i = 0; i < parameter.matrices(); i++) {
-        rates.add(step.options().learningRate(parameter));
-      }
+    for (Piece piece : batch.members()) {
+      rates.addAll(Collections.nCopies(piece.matrices(), step.options().learningRate(piece)));
     }
-    return new StepRunner.Given(memory.stepBuffers(index), gradients, rates, /* age= */ 1);
+    return new StepRunner.Given(memory.stepBuffers(index), gradients, rates, step.age());
   }
 
   /** The refusal of what {@code batch} found not to be finite. */
   static MuondException notFinite(Batch batch, NotFiniteException e) {
     Batch.Member member = batch.member(e.matrix());
-    return Refusals.notFinite(member.parameter().name(), member.index(e.index()), e.value());
+    return Refusals.notFinite(member.piece().parameter(), member.index(e.index()), e.value());
   }
 
   private static void report(
@@ -102,21 +101,21 @@ final class StepComputation implements AutoCloseable {
       throw notFinite(batch, e);
     }
     int first = 0;
-    for (ParameterSpec parameter : batch.members()) {
-      List<MatrixReport> matrices = all.subList(first, first + parameter.matrices());
+    for (Piece piece : batch.members()) {
+      List<MatrixReport> matrices = all.subList(first, first + piece.matrices());
       reports.put(
-          parameter.index(),
-          merge(parameter, matrices, options.reportDetail())
+          piece.index(),
+          merge(piece, matrices, options.reportDetail())
               .setSeconds(done.seconds(index))
-              .setLearningRate(options.learningRate(parameter))
+              .setLearningRate(options.learningRate(piece))
               .build());
-      first += parameter.matrices();
+      first += piece.matrices();
     }
   }
 
   private static ParameterReport.Builder merge(
-      ParameterSpec parameter, List<MatrixReport> matrices, ReportDetail detail) {
-    ParameterReport.Builder report = ParameterReport.newBuilder().setName(parameter.name());
+      Piece piece, List<MatrixReport> matrices, ReportDetail detail) {
+    ParameterReport.Builder report = ParameterReport.newBuilder().setName(piece.name());
     double objective = 0;
     double optimum = 0;
     double feasible = 0;
@@ -126,7 +125,7 @@ final class StepComputation implements AutoCloseable {
     double flops = 0;
     int iterations = 0;
     for (MatrixReport m : matrices) {
-      requireFinite(parameter, m);
+      requireFinite(piece, m);
       objective += m.objective();
       optimum += m.optimum();
       feasible += m.feasibleObjective();
@@ -150,18 +149,18 @@ final class StepComputation implements AutoCloseable {
     return report;
   }
 
-  private static void requireFinite(ParameterSpec parameter, MatrixReport m) {
+  private static void requireFinite(Piece piece, MatrixReport m) {
     if (!Double.isFinite(m.objective()) || !Double.isFinite(m.updateNorm())) {
       throw new MuondException(
           ErrorReason.NOT_FINITE,
           "parameter \""
-              + parameter.name()
+              + piece.name()
               + "\": the step gives objective "
               + m.objective()
               + " and update norm "
               + m.updateNorm()
               + " (expected: finite numbers; the gradients are too large for its solver)",
-          Map.of("parameter", parameter.name()));
+          Map.of("parameter", piece.parameter()));
     }
   }
 

@@ -1,6 +1,5 @@
 package io.muond.server.model;
 
-import io.muond.server.engine.Region;
 import io.muond.v1.StepHeader;
 import java.time.Duration;
 import java.util.List;
@@ -52,7 +51,7 @@ final class StepDesk {
       if (draining.getAsBoolean()) {
         throw Refusals.shuttingDown();
       }
-      open = new OpenStep(header.getStep());
+      open = new OpenStep(header.getStep(), state.ledger().now().nextAge());
     }
     OpenStep.Part part = open.parts().get(header.getWorker());
     if (part == null) {
@@ -76,14 +75,20 @@ final class StepDesk {
     return weight;
   }
 
-  private Contribution contribution(long step, Function<ParameterSpec, Region> target) {
+  /** A step's: nothing comes for what is frozen. */
+  private Contribution contribution(long step, Function<ParameterSpec, DeviceTensor> target) {
     return new Contribution(
-        spec.name(), step, spec.parameters(), index, p -> new TensorStaging(p, target.apply(p)));
+        spec.name(),
+        step,
+        spec.parameters(),
+        index,
+        p -> p.isFrozen() ? null : new TensorStaging(p, target.apply(p)));
   }
 
   /** A contribution of all parameters to gradient slot 0 that belongs to no step: an upload. */
   Contribution upload() {
-    return contribution(0, p -> shards.gradient(p, 0));
+    return new Contribution(
+        spec.name(), 0, spec.parameters(), index, p -> new TensorStaging(p, shards.gradient(p, 0)));
   }
 
   private StepTicket openRepeat(StepHeader header, long headerDigest, Object owner) {

@@ -15,28 +15,37 @@ final class StepLedger {
 
   StepLedger(String model, String incarnation) {
     this.model = model;
-    this.now = new Point(incarnation, 0, Optional.empty());
+    this.now = new Point(incarnation, 0, 0, Optional.empty());
   }
 
   /**
    * A point of a history: what a checkpoint holds of it.
    *
    * @param step the last committed one
+   * @param momentsBegan the last one before which, or with which, all moments were zero
    * @param last its record, for repeats; empty if it cannot be repeated
    */
-  record Point(String incarnation, long step, Optional<CommittedStep> last) {
+  record Point(String incarnation, long step, long momentsBegan, Optional<CommittedStep> last) {
     /** After the next step. */
     Point after(CommittedStep next) {
       if (next.step() != step + 1) {
         throw new IllegalStateException(
             "step " + next.step() + " is committed, but the next one is " + (step + 1));
       }
-      return new Point(incarnation, next.step(), Optional.of(next));
+      return new Point(incarnation, next.step(), momentsBegan, Optional.of(next));
     }
 
-    /** With the weights replaced: step numbers go on, the last step cannot be repeated. */
+    /** How many steps there are, with the next one, since all moments were zero. */
+    long nextAge() {
+      return step + 1 - momentsBegan;
+    }
+
+    /**
+     * With the weights replaced: step numbers go on, moments begin anew, the last step cannot be
+     * repeated.
+     */
     Point rewritten(String newIncarnation) {
-      return new Point(newIncarnation, step, Optional.empty());
+      return new Point(newIncarnation, step, step, Optional.empty());
     }
   }
 

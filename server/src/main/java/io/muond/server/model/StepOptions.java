@@ -5,7 +5,8 @@ import static io.muond.v1.ReportDetail.REPORT_DETAIL_OPTIMUM;
 import com.google.protobuf.CodedOutputStream;
 import io.muond.server.engine.ElementType;
 import io.muond.server.manifold.ManifoldKind;
-import io.muond.server.optimizer.BatchProgram;
+import io.muond.server.manifold.NormKind;
+import io.muond.server.optimizer.BatchSpec;
 import io.muond.server.optimizer.Optimum;
 import io.muond.server.optimizer.ReportDetail;
 import io.muond.v1.CommitOptions;
@@ -28,39 +29,49 @@ final class StepOptions {
     this.learningRates = learningRates;
   }
 
-  /** Reads {@code message}, or says what is wrong with it. */
-  static StepOptions read(CommitOptions message, List<ParameterSpec> parameters) {
-    return read(message, parameters, Runtime.getRuntime().maxMemory() / 2);
-  }
-
   /**
    * Reads {@code message}, or says what is wrong with it.
    *
+   * @param step the step's number
+   */
+  static StepOptions read(CommitOptions message, ModelSpec model, long step) {
+    List<Piece> pieces =
+        model.parameters().stream().flatMap(parameter -> parameter.pieces().stream()).toList();
+    check(message, pieces, Runtime.getRuntime().maxMemory() / 2);
+    double[] rates = new double[pieces.size()];
+    for (Piece piece : pieces) {
+      rates[piece.index()] = rate(message, model.schedules(), step, piece);
+    }
+    return new StepOptions(message, rates);
+  }
+
+  /**
+   * Says what is wrong with {@code message}, learning rates apart.
+   *
    * @param hostBytes what an optimum may take of this process's memory
    */
-  static StepOptions read(CommitOptions message, List<ParameterSpec> parameters, long hostBytes) {
+  static void check(CommitOptions message, List<Piece> pieces, long hostBytes) {
     if (message.hasLearningRate()) {
       requireRate("learning_rate", message.getLearningRate());
     }
     Set<String> groups = new HashSet<>();
-    parameters.forEach(p -> groups.add(p.declaration().getGroup()));
+    pieces.forEach(piece -> groups.add(piece.group()));
     for (Map.Entry<String, Double> entry : message.getGroupLearningRatesMap().entrySet()) {
       if (!groups.contains(entry.getKey())) {
         throw Refusals.invalidField(
             "group_learning_rates", '"' + entry.getKey() + '"', "a group of the model");
       }
-      requireRate("group_learning_rates[\"" + entry.getKey() + "\"]", entry.getValue());
+      requireRate(field(entry.getKey()), entry.getValue());
     }
     requireKnown("report_detail", message.getReportDetailValue(), message.getReportDetail());
     requireKnown("return_weights", message.getReturnWeightsValue(), message.getReturnWeights());
     if (message.getReportDetail() == REPORT_DETAIL_OPTIMUM) {
-      parameters.forEach(parameter -> requireOptimum(parameter, hostBytes));
+      pieces.forEach(piece -> requireOptimum(piece, hostBytes));
     }
-    double[] rates = new double[parameters.size()];
-    for (ParameterSpec parameter : parameters) {
-      rates[parameter.index()] = rate(message, parameter);
-    }
-    return new StepOptions(message, rates);
+  }
+
+  private static String field(String group) {
+    return "group_learning_rates[\"" + group + "\"]";
   }
 
   private static void requireRate(String field, double rate) {
@@ -75,28 +86,31 @@ final class StepOptions {
     }
   }
 
-  private static void requireOptimum(ParameterSpec parameter, long hostBytes) {
-    if (parameter.manifold() != ManifoldKind.STIEFEL) {
+  private static void requireOptimum(Piece piece, long hostBytes) {
+    BatchSpec spec = piece.spec();
+    if (spec.manifold() != ManifoldKind.STIEFEL
+        || spec.norm() != NormKind.SPECTRAL
+        || piece.isFrozen()) {
       return;
     }
-    if (!Optimum.covers(parameter.rows(), parameter.columns())) {
+    if (!Optimum.covers(spec.rows(), spec.columns())) {
       throw Refusals.invalidField(
           "report_detail",
           REPORT_DETAIL_OPTIMUM,
           "less for parameter \""
-              + parameter.name()
+              + piece.name()
               + "\": the optimum of a matrix (m, n) is for at most "
               + Optimum.MAX_ELEMENTS
               + " elements, and for the larger of m and n, or twice the smaller, of at most "
               + Optimum.MAX_ORDER);
     }
-    long needed = Optimum.hostBytes(parameter.rows(), parameter.columns());
+    long needed = Optimum.hostBytes(spec.rows(), spec.columns());
     if (needed > hostBytes) {
       throw Refusals.invalidField(
           "report_detail",
           REPORT_DETAIL_OPTIMUM,
           "less for parameter \""
-              + parameter.name()
+              + piece.name()
               + "\": its optimum needs "
               + needed
               + " bytes of the server's host memory, and may take "
@@ -104,30 +118,29 @@ final class StepOptions {
     }
   }
 
-  private static double rate(CommitOptions message, ParameterSpec parameter) {
-    String group = parameter.declaration().getGroup();
-    Double own = message.getGroupLearningRatesMap().get(group);
-    if (own == null && !message.hasLearningRate()) {
-      throw Refusals.invalidField(
-          "learning_rate",
-          "absent",
-          "a finite number >= 0, for parameter \"" + parameter.name() + "\"");
+  /** The first of: its group's rate, the common one, its group's schedule, the model's. */
+  private static double rate(CommitOptions message, Schedules schedules, long step, Piece piece) {
+    if (piece.isFrozen()) {
+      return 0;
     }
-    double eta = own == null ? message.getLearningRate() : own;
-    double rate = eta * parameter.declaration().getLearningRateMultiplier();
-    boolean stiefel = parameter.manifold() == ManifoldKind.STIEFEL;
-    if (!Float.isFinite((float) rate) || (stiefel && rate > BatchProgram.MAX_LEARNING_RATE)) {
-      throw Refusals.invalidField(
-          "learning_rate",
-          eta,
-          "times its multiplier at most "
-              + (stiefel ? BatchProgram.MAX_LEARNING_RATE : Float.MAX_VALUE)
-              + " for parameter \""
-              + parameter.name()
-              + "\", not "
-              + rate);
+    Double own = message.getGroupLearningRatesMap().get(piece.group());
+    String field = own == null ? "learning_rate" : field(piece.group());
+    double eta;
+    if (own != null || message.hasLearningRate()) {
+      eta = own == null ? message.getLearningRate() : own;
+    } else {
+      eta =
+          schedules
+              .rate(piece.group(), step)
+              .orElseThrow(
+                  () ->
+                      Refusals.invalidField(
+                          "learning_rate",
+                          "absent",
+                          "a finite number >= 0, for parameter \"" + piece.name() + "\""));
     }
-    return rate;
+    ScheduleReader.requireRate(field, eta, piece);
+    return eta * piece.multiplier();
   }
 
   /** The options as they came. */
@@ -135,9 +148,9 @@ final class StepOptions {
     return message;
   }
 
-  /** The learning rate of a parameter, its multiplier included. */
-  double learningRate(ParameterSpec parameter) {
-    return learningRates[parameter.index()];
+  /** The learning rate of a piece, its multiplier included. */
+  double learningRate(Piece piece) {
+    return learningRates[piece.index()];
   }
 
   ReportDetail reportDetail() {

@@ -1,7 +1,6 @@
 package io.muond.server.model;
 
 import io.muond.server.engine.ElementType;
-import io.muond.server.engine.Region;
 import io.muond.v1.DataType;
 import io.muond.v1.TensorChunk;
 import java.nio.ByteBuffer;
@@ -19,7 +18,7 @@ final class TensorStaging {
   static final int MAX_CHUNK_BYTES = 32 * BLOCK_BYTES;
 
   private final ParameterSpec parameter;
-  private final Region target;
+  private final DeviceTensor target;
   private final BitSet arrived = new BitSet();
   private ElementType type;
   private int typeNumber;
@@ -31,7 +30,7 @@ final class TensorStaging {
   /**
    * @param target where its elements go; null to keep digests only
    */
-  TensorStaging(ParameterSpec parameter, Region target) {
+  TensorStaging(ParameterSpec parameter, DeviceTensor target) {
     this.parameter = parameter;
     this.target = target;
   }
@@ -167,7 +166,7 @@ final class TensorStaging {
       return;
     }
     long index = (long) block * (BLOCK_BYTES / type.bytes());
-    long bad = target.memory().receive(target.offset() + index, type, bytes.duplicate());
+    long bad = target.receive(index, type, bytes.duplicate());
     if (bad >= 0) {
       throw Refusals.notFinite(
           parameter.name(), index + bad, Wire.notFiniteAt(type, bytes, (int) bad));

@@ -2,7 +2,6 @@ package io.muond.server.model;
 
 import com.google.protobuf.UnsafeByteOperations;
 import io.muond.server.engine.ElementType;
-import io.muond.server.engine.Region;
 import io.muond.v1.DataType;
 import io.muond.v1.TensorChunk;
 import io.muond.v1.WeightsHeader;
@@ -33,7 +32,7 @@ public final class WeightsReader implements AutoCloseable {
   private boolean closed;
 
   /** A parameter and where its weights are. */
-  record Source(ParameterSpec parameter, Region weights) {}
+  record Source(ParameterSpec parameter, DeviceTensor weights) {}
 
   /** What a reader reads: the weights as of (incarnation, step), in buffer 0 or 1. */
   record Snapshot(String model, String incarnation, long step, int buffer, List<Source> sources) {}
@@ -92,10 +91,7 @@ public final class WeightsReader implements AutoCloseable {
     long total = from.weights().floats() * elementType.bytes();
     int length = (int) Math.min(CHUNK_BYTES, total - offset);
     byte[] bytes = new byte[length];
-    Region weights = from.weights();
-    weights
-        .memory()
-        .send(weights.offset() + offset / elementType.bytes(), elementType, ByteBuffer.wrap(bytes));
+    from.weights().send(offset / elementType.bytes(), elementType, ByteBuffer.wrap(bytes));
     TensorChunk chunk =
         TensorChunk.newBuilder()
             .setParameter(from.parameter().name())

@@ -9,7 +9,9 @@ import io.muond.v1.WriteWeightsResponse;
 import io.muond.v1.WrittenParameter;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
@@ -56,16 +58,12 @@ public final class WeightsUpload implements AutoCloseable {
   }
 
   private CompletableFuture<List<WrittenParameter>> project() {
-    WrittenParameter[] written = new WrittenParameter[model.spec().parameters().size()];
-    return model
-        .computeInSpare(shard -> project(shard, written))
-        .thenApply(shards -> List.of(written));
+    return model.computeInSpare(WeightsUpload::project).thenApply(this::describe);
   }
 
-  /**
-   * @param written receives what becomes of the shard's parameters
-   */
-  private static Shard project(Shard shard, WrittenParameter[] written) {
+  /** Returns the squares of the distances by which the shard's parameters moved. */
+  private static Map<String, Double> project(Shard shard) {
+    Map<String, Double> squares = new HashMap<>();
     ShardMemory memory = shard.memory();
     Region workspace = shard.device().workspace().region();
     for (int b = 0; b < shard.layout().batches().size(); b++) {
@@ -77,30 +75,40 @@ public final class WeightsUpload implements AutoCloseable {
       } catch (NotFiniteException e) {
         throw StepComputation.notFinite(batch, e);
       }
-      describe(batch, distances, written);
-      if (batch.hasMomentum()) {
+      addSquares(batch, distances, squares);
+      if (batch.spec().hasMomentum()) {
         zero(memory.gradientSlot(b, 0));
       }
-    }
-    return shard;
-  }
-
-  private static void describe(Batch batch, double[] distances, WrittenParameter[] written) {
-    int matrix = 0;
-    for (ParameterSpec parameter : batch.members()) {
-      double squares = 0;
-      for (int i = 0; i < parameter.matrices(); i++, matrix++) {
-        squares += distances[matrix] * distances[matrix];
+      if (batch.spec().hasSecondMoment()) {
+        zero(memory.spareSecondMoment(b));
       }
-      written[parameter.index()] =
-          WrittenParameter.newBuilder()
-              .setName(parameter.name())
-              .setDistance(Math.sqrt(squares))
-              .build();
+    }
+    return squares;
+  }
+
+  private static void addSquares(Batch batch, double[] distances, Map<String, Double> squares) {
+    int matrix = 0;
+    for (Piece piece : batch.members()) {
+      for (int i = 0; i < piece.matrices(); i++, matrix++) {
+        squares.merge(piece.parameter(), distances[matrix] * distances[matrix], Double::sum);
+      }
     }
   }
 
-  /** The commit makes this slot the momentum. */
+  private List<WrittenParameter> describe(List<Map<String, Double>> shards) {
+    Map<String, Double> squares = new HashMap<>();
+    shards.forEach(squares::putAll);
+    return model.spec().parameters().stream()
+        .map(
+            p ->
+                WrittenParameter.newBuilder()
+                    .setName(p.name())
+                    .setDistance(Math.sqrt(squares.get(p.name())))
+                    .build())
+        .toList();
+  }
+
+  /** A commit makes the first gradient slot the momentum, and spare second moments the moments. */
   private static void zero(Region region) {
     for (long at = 0; at < region.floats(); ) {
       int bytes = (int) Math.min(ZERO_BYTES, (region.floats() - at) * Float.BYTES);

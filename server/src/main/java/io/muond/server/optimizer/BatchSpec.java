@@ -44,6 +44,11 @@ public record BatchSpec(
     };
   }
 
+  /** The same with another number of matrices. */
+  public BatchSpec withCount(int matrices) {
+    return new BatchSpec(manifold, norm, matrices, rows, columns, radius, rule, start);
+  }
+
   /** Whether steps keep a first moment. */
   public boolean hasMomentum() {
     return !rule.frozen() && (rule.momentum() != 0 || norm == NormKind.ADAMW);

@@ -9,6 +9,7 @@ import io.muond.v1.CreateModelRequest;
 import io.muond.v1.Manifold;
 import io.muond.v1.Parameter;
 import io.muond.v1.ParameterList;
+import io.muond.v1.RowRange;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -81,14 +82,9 @@ class PlacementTest {
                 device.stream()
                     .mapToDouble(
                         p ->
-                            cost.applyAsDouble(
-                                new BatchSpec(
-                                    p.manifold(),
-                                    p.matrices(),
-                                    p.rows(),
-                                    p.columns(),
-                                    p.radius(),
-                                    p.rule())))
+                            p.pieces().stream()
+                                .mapToDouble(piece -> cost.applyAsDouble(piece.spec()))
+                                .sum())
                     .sum())
         .toArray();
   }
@@ -130,6 +126,22 @@ class PlacementTest {
         names(Placement.of(rows("a", 1, 5, 2, 4, 3, 6), BatchSpec::floats, 2))) {
       assertThat(names).isSorted();
     }
+  }
+
+  @Test
+  void aParameterWithRangesCostsWhatTheyCost() {
+    Parameter fused =
+        parameter("fused", Manifold.MANIFOLD_UNSPECIFIED, 9, 1).toBuilder()
+            .addRanges(RowRange.newBuilder().setName("a").setRows(4))
+            .addRanges(RowRange.newBuilder().setName("b").setRows(5))
+            .build();
+    List<Parameter> others =
+        List.of(
+            parameter("p", Manifold.MANIFOLD_OBLIQUE, 1, 4),
+            parameter("q", Manifold.MANIFOLD_OBLIQUE, 1, 5),
+            fused);
+    List<List<String>> placed = names(Placement.of(model("a", others), BatchSpec::floats, 2));
+    assertThat(placed).containsExactlyInAnyOrder(List.of("fused"), List.of("p", "q"));
   }
 
   @Test

@@ -4,6 +4,7 @@ import io.muond.server.engine.ElementType;
 import io.muond.server.engine.Memory;
 import io.muond.server.engine.Region;
 import io.muond.server.engine.Stopwatch;
+import io.muond.server.optimizer.AdamW;
 import io.muond.server.optimizer.BatchProgram;
 import io.muond.server.optimizer.BatchSpec;
 import io.muond.server.optimizer.BatchStep;
@@ -24,7 +25,7 @@ import java.util.function.UnaryOperator;
 
 /**
  * Plain gradient descent with momentum, W ← W − ηM, on the host: results are easy to foretell, and
- * a test can hold a step back or make it fail.
+ * a test can hold a step back or make it fail. Where AdamW is asked for it is, but for rounding.
  */
 public final class SgdOptimizer implements Optimizer {
   /** Steps take a permit each; tests drain it to hold them back. */
@@ -103,6 +104,7 @@ public final class SgdOptimizer implements Optimizer {
 
   private final class Program implements BatchProgram {
     private final BatchSpec spec;
+    private long age;
 
     private Program(BatchSpec spec) {
       this.spec = spec;
@@ -141,17 +143,25 @@ public final class SgdOptimizer implements Optimizer {
     }
 
     @Override
+    public double[] inputs(List<Double> learningRates, long stepAge) {
+      age = stepAge;
+      return BatchProgram.super.inputs(learningRates, stepAge);
+    }
+
+    @Override
     public BatchStep step(StepInput input) {
-      return new Step(spec, input);
+      return new Step(this, input);
     }
   }
 
   private final class Step implements BatchStep {
+    private final Program program;
     private final BatchSpec spec;
     private final StepInput input;
 
-    private Step(BatchSpec spec, StepInput input) {
-      this.spec = spec;
+    private Step(Program program, StepInput input) {
+      this.program = program;
+      this.spec = program.spec;
       this.input = input;
     }
 
@@ -167,7 +177,17 @@ public final class SgdOptimizer implements Optimizer {
       permits.release();
       StepBuffers buffers = input.buffers();
       float[] w = get(buffers.weights());
+      if (spec.rule().frozen()) {
+        put(buffers.next(), w);
+        return new Effort(spec.count());
+      }
       float[] g = get(buffers.gradient());
+      if (buffers.secondMoment() != null) {
+        adamw(buffers, w, g);
+        put(buffers.next(), w);
+        failIfPlanned();
+        return new Effort(spec.count());
+      }
       if (buffers.momentum() != null) {
         float[] m = get(buffers.momentum());
         for (int i = 0; i < g.length; i++) {
@@ -183,12 +203,30 @@ public final class SgdOptimizer implements Optimizer {
       return new Effort(spec.count());
     }
 
+    private void adamw(StepBuffers buffers, float[] w, float[] g) {
+      AdamW settings = spec.rule().adamw();
+      float[] m = get(buffers.momentum());
+      float[] v = get(buffers.secondMoment());
+      double c1 = 1 / (1 - Math.pow(settings.beta1(), (double) program.age));
+      double c2 = 1 / (1 - Math.pow(settings.beta2(), (double) program.age));
+      for (int i = 0; i < w.length; i++) {
+        m[i] = (float) (settings.beta1() * m[i] + (1 - settings.beta1()) * g[i]);
+        v[i] = (float) (settings.beta2() * v[i] + (1 - settings.beta2()) * g[i] * g[i]);
+        w[i] -= (float) (rate(i) * c1 * m[i] / (Math.sqrt(c2 * v[i]) + settings.epsilon()));
+      }
+      put(buffers.gradient(), m);
+      put(buffers.nextSecondMoment(), v);
+    }
+
     private float rate(int element) {
       return input.learningRates().get((int) (element / spec.matrixFloats())).floatValue();
     }
 
     @Override
     public List<MatrixReport> reports(Effort effort, double[] numbers) {
+      if (spec.rule().frozen()) {
+        return Collections.nCopies(spec.count(), new MatrixReport(0, 0, 0, 0, 0, 0, 0, 0));
+      }
       float[] g = get(input.buffers().gradient());
       for (int i = 0; i < g.length; i++) {
         if (!Float.isFinite(g[i])) {

@@ -3,9 +3,11 @@ package io.muond.server.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.google.protobuf.ByteString;
 import io.muond.v1.ErrorReason;
 import io.muond.v1.StepHeader;
 import io.muond.v1.StepReport;
+import java.io.DataOutputStream;
 import java.io.IOException;
 import java.time.Instant;
 import java.util.List;
@@ -88,12 +90,39 @@ class StepLedgerTest {
   @Example
   void aHistorySurvivesItsEncoding() throws IOException {
     Instant time = Instant.parse("2026-01-02T03:04:05.678901234Z");
-    LedgerCodec.History history = new LedgerCodec.History(time, 4, Optional.of(committed(7)));
+    LedgerCodec.History history = new LedgerCodec.History(time, 4, 3, Optional.of(committed(7)));
     assertThat(LedgerCodec.read(LedgerCodec.write(history))).isEqualTo(history);
-    LedgerCodec.History empty = new LedgerCodec.History(time, 1, Optional.empty());
+    LedgerCodec.History empty = new LedgerCodec.History(time, 1, 0, Optional.empty());
     assertThat(LedgerCodec.read(LedgerCodec.write(empty))).isEqualTo(empty);
     assertThatThrownBy(() -> LedgerCodec.read(LedgerCodec.write(history).substring(9)))
         .isInstanceOf(IOException.class);
+  }
+
+  @Example
+  void momentsOfAnOlderHistoryBeganWithTheModel() throws IOException {
+    ByteString.Output bytes = ByteString.newOutput();
+    try (DataOutputStream out = new DataOutputStream(bytes)) {
+      out.writeInt(1);
+      out.writeUTF("2026-01-02T03:04:05Z");
+      out.writeLong(4);
+      out.writeBoolean(false);
+    }
+    assertThat(LedgerCodec.read(bytes.toByteString()))
+        .isEqualTo(
+            new LedgerCodec.History(Instant.parse("2026-01-02T03:04:05Z"), 4, 0, Optional.empty()));
+  }
+
+  @Example
+  void writtenWeightsBeginTheMomentsAnew() {
+    StepLedger ledger = new StepLedger("m", "i");
+    assertThat(ledger.now().nextAge()).isEqualTo(1);
+    ledger.advance(ledger.now().after(committed(1)));
+    ledger.advance(ledger.now().after(committed(2)));
+    assertThat(ledger.now().nextAge()).isEqualTo(3);
+    ledger.advance(ledger.now().rewritten("j"));
+    assertThat(ledger.now().nextAge()).isEqualTo(1);
+    ledger.advance(ledger.now().after(committed(3)));
+    assertThat(ledger.now().nextAge()).isEqualTo(2);
   }
 
   @Property

@@ -3,10 +3,11 @@ package io.muond.server.model;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.muond.server.engine.Dealing;
 import io.muond.server.manifold.ManifoldKind;
+import io.muond.server.optimizer.BatchSpec;
 import io.muond.server.optimizer.Rule;
 import io.muond.v1.CommitOptions;
-import io.muond.v1.Parameter;
 import io.muond.v1.ReportDetail;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -24,11 +25,9 @@ class StepOptionsTest {
 
   private static void read(
       CommitOptions options, ManifoldKind manifold, long rows, long columns, long hostBytes) {
-    Parameter declaration = Parameter.newBuilder().setName("w").build();
-    StepOptions.read(
-        options,
-        List.of(new ParameterSpec(0, declaration, manifold, 1, rows, columns, Rule.DEFAULT)),
-        hostBytes);
+    BatchSpec spec = new BatchSpec(manifold, 1, rows, columns, 1, Rule.DEFAULT);
+    Piece w = new Piece(0, "w", "w", List.of(rows, columns), 0, spec, Dealing.NONE, "", 1);
+    StepOptions.check(options, List.of(w), hostBytes);
   }
 
   private static void refused(long rows, long columns) {

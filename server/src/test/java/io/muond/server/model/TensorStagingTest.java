@@ -10,12 +10,16 @@ import io.muond.server.engine.Region;
 import io.muond.server.engine.cpu.CpuEngine;
 import io.muond.v1.DataType;
 import io.muond.v1.ErrorReason;
+import io.muond.v1.Manifold;
+import io.muond.v1.Norm;
 import io.muond.v1.Parameter;
 import io.muond.v1.Rule;
 import io.muond.v1.TensorChunk;
+import io.muond.v1.View;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
@@ -49,19 +53,20 @@ class TensorStagingTest {
         DataType.DATA_TYPE_FLOAT32, DataType.DATA_TYPE_BFLOAT16, DataType.DATA_TYPE_FLOAT16);
   }
 
-  @Property(tries = 60)
+  @Property(tries = 150)
   void cutsAndOrderDoNotMatter(
       @ForAll("types") DataType type, @ForAll long seed, @ForAll boolean repeats)
       throws TensorStaging.ConflictException {
     Random random = new Random(seed);
-    int floats = 1 + random.nextInt(200_000);
-    ParameterSpec parameter = parameter(floats);
+    ParameterSpec parameter = parameter(random);
+    int floats = (int) parameter.floats();
     byte[] bytes = bytes(random, type, floats);
     try (Memory memory = engine.allocate("test", floats + 3L)) {
-      TensorStaging staging = new TensorStaging(parameter, new Region(memory, 2, floats));
-      List<TensorChunk> chunks = cut(random, type, floats, bytes);
+      DeviceTensor target = target(parameter, memory);
+      TensorStaging staging = new TensorStaging(parameter, target);
+      List<TensorChunk> chunks = cut(random, type, parameter, bytes);
       if (repeats) {
-        chunks.addAll(cut(random, type, floats, bytes));
+        chunks.addAll(cut(random, type, parameter, bytes));
       }
       Collections.shuffle(chunks, random);
       long fresh = 0;
@@ -71,13 +76,86 @@ class TensorStagingTest {
       assertThat(fresh).isEqualTo(bytes.length).isEqualTo(staging.receivedBytes());
       assertThat(staging.isComplete()).isTrue();
       assertThat(staging.missingBytes()).isZero();
+      int elementBytes = Wire.elementType(type).bytes();
       ByteBuffer read = ByteBuffer.allocate(bytes.length);
-      memory.send(2, Wire.elementType(type), read);
+      while (read.hasRemaining()) {
+        int at = read.position();
+        int left = read.remaining() / elementBytes;
+        int length = (1 + random.nextInt(left)) * elementBytes;
+        target.send(at / elementBytes, Wire.elementType(type), read.slice(at, length));
+        read.position(at + length);
+      }
       assertThat(read.array()).isEqualTo(bytes);
+      assertLies(parameter, type, bytes, memory);
       assertThat(staging.contentDigest()).isEqualTo(digest(parameter, type, bytes));
       int flipped = random.nextInt(bytes.length);
       bytes[flipped] ^= 1;
       assertThat(digest(parameter, type, bytes)).isNotEqualTo(staging.contentDigest());
+    }
+  }
+
+  /** A vector, kernels seen by their positions, columns, or all in one. */
+  private static ParameterSpec parameter(Random random) {
+    int rows = 1 + random.nextInt(300);
+    int columns = 1 + random.nextInt(300);
+    Parameter.Builder p = Parameter.newBuilder().setName("p");
+    switch (random.nextInt(4)) {
+      case 0 -> p.addShape(1L + random.nextInt(200_000));
+      case 1 ->
+          p.addShape(1L + rows / 4)
+              .addShape(1L + columns / 4)
+              .addShape(3)
+              .addShape(1L + random.nextInt(4))
+              .setView(View.VIEW_KERNEL_POSITIONS);
+      case 2 ->
+          p.addShape(1L + random.nextInt(3))
+              .addShape(rows)
+              .addShape(columns)
+              .setManifold(Manifold.MANIFOLD_OBLIQUE)
+              .setNorm(Norm.NORM_LARGEST_COLUMN);
+      default -> {
+        int heads = 1 + random.nextInt(4);
+        p.addShape(2L * rows + 3L * heads).addShape(columns);
+        p.addRangesBuilder().setName("a").setRows(rows);
+        p.addRangesBuilder()
+            .setName("b")
+            .setRows(3L * heads)
+            .setHeads(heads)
+            .setManifold(Manifold.MANIFOLD_OBLIQUE)
+            .setNorm(Norm.NORM_LARGEST_COLUMN);
+        p.addRangesBuilder().setName("c").setRows(rows).setManifold(Manifold.MANIFOLD_SPHERE);
+      }
+    }
+    return ParameterReader.read("p", 0, 0, p.build(), Rule.getDefaultInstance());
+  }
+
+  /** The pieces from the third element on, in the opposite order. */
+  private static DeviceTensor target(ParameterSpec parameter, Memory memory) {
+    List<DeviceTensor.Part> parts = new ArrayList<>();
+    long end = 2 + parameter.floats();
+    for (Piece piece : parameter.pieces()) {
+      end -= piece.floats();
+      Region region = new Region(memory, end, piece.floats());
+      parts.add(new DeviceTensor.Part(piece.offset(), piece, region));
+    }
+    return new DeviceTensor(parts);
+  }
+
+  /** Every element of every matrix is the one that the piece says it is. */
+  private static void assertLies(
+      ParameterSpec parameter, DataType type, byte[] bytes, Memory memory) {
+    int size = Wire.elementType(type).bytes();
+    ByteBuffer lies = ByteBuffer.allocate(bytes.length);
+    memory.send(2, Wire.elementType(type), lies);
+    long end = parameter.floats();
+    for (Piece piece : parameter.pieces()) {
+      end -= piece.floats();
+      for (int e = 0; e < piece.floats(); e++) {
+        long matrix = piece.spec().matrixFloats();
+        int from = (int) piece.index((int) (e / matrix), e % matrix) * size;
+        int at = (int) (end + e) * size;
+        assertThat(Arrays.equals(lies.array(), at, at + size, bytes, from, from + size)).isTrue();
+      }
     }
   }
 
@@ -87,26 +165,28 @@ class TensorStagingTest {
     TensorStaging staging = new TensorStaging(parameter, null);
     for (int at = 0; at < bytes.length; at += BLOCK) {
       int length = Math.min(BLOCK, bytes.length - at);
-      staging.stage(chunk(type, parameter.floats(), at, ByteString.copyFrom(bytes, at, length)));
+      staging.stage(chunk(type, parameter, at, ByteString.copyFrom(bytes, at, length)));
     }
     return staging.contentDigest();
   }
 
-  private static List<TensorChunk> cut(Random random, DataType type, int floats, byte[] bytes) {
+  private static List<TensorChunk> cut(
+      Random random, DataType type, ParameterSpec parameter, byte[] bytes) {
     List<TensorChunk> chunks = new ArrayList<>();
     for (int at = 0; at < bytes.length; ) {
       int length = Math.min((1 + random.nextInt(4)) * BLOCK, bytes.length - at);
-      chunks.add(chunk(type, floats, at, ByteString.copyFrom(bytes, at, length)));
+      chunks.add(chunk(type, parameter, at, ByteString.copyFrom(bytes, at, length)));
       at += length;
     }
     return chunks;
   }
 
-  private static TensorChunk chunk(DataType type, long floats, long offset, ByteString data) {
+  private static TensorChunk chunk(
+      DataType type, ParameterSpec parameter, long offset, ByteString data) {
     return TensorChunk.newBuilder()
         .setParameter("p")
         .setDataType(type)
-        .addShape(floats)
+        .addAllShape(parameter.shape())
         .setOffset(offset)
         .setData(data)
         .build();
@@ -114,7 +194,7 @@ class TensorStagingTest {
 
   private static ParameterSpec parameter(long floats) {
     Parameter declared = Parameter.newBuilder().setName("p").addShape(floats).build();
-    return ParameterReader.read("p", 0, declared, Rule.getDefaultInstance());
+    return ParameterReader.read("p", 0, 0, declared, Rule.getDefaultInstance());
   }
 
   /** Finite elements that survive the way there and back. */
@@ -140,7 +220,11 @@ class TensorStagingTest {
     byte[] bytes = bytes(random, DataType.DATA_TYPE_FLOAT32, floats);
     TensorStaging staging = new TensorStaging(parameter(floats), null);
     staging.stage(
-        chunk(DataType.DATA_TYPE_FLOAT32, floats, 0, ByteString.copyFrom(bytes, 0, BLOCK)));
+        chunk(
+            DataType.DATA_TYPE_FLOAT32,
+            parameter(floats),
+            0,
+            ByteString.copyFrom(bytes, 0, BLOCK)));
     byte[] other = bytes.clone();
     other[random.nextInt(BLOCK)] ^= 4;
     assertThatThrownBy(
@@ -148,7 +232,7 @@ class TensorStagingTest {
                 staging.stage(
                     chunk(
                         DataType.DATA_TYPE_FLOAT32,
-                        floats,
+                        parameter(floats),
                         0,
                         ByteString.copyFrom(other, 0, 2 * BLOCK))))
         .isInstanceOf(TensorStaging.ConflictException.class);
@@ -159,7 +243,7 @@ class TensorStagingTest {
                 staging.stage(
                     chunk(
                         DataType.DATA_TYPE_FLOAT32,
-                        floats,
+                        parameter(floats),
                         BLOCK,
                         ByteString.copyFrom(bytes, BLOCK, BLOCK))))
         .isInstanceOfSatisfying(
@@ -170,22 +254,28 @@ class TensorStagingTest {
   void aRefusedTensorMayComeAgainInAnotherType(@ForAll long seed)
       throws TensorStaging.ConflictException {
     int floats = 10;
-    try (Memory memory = engine.allocate("test", floats)) {
-      TensorStaging staging = new TensorStaging(parameter(floats), new Region(memory, 0, floats));
+    try (Memory memory = engine.allocate("test", floats + 2)) {
+      TensorStaging staging =
+          new TensorStaging(parameter(floats), target(parameter(floats), memory));
       ByteBuffer bad = ByteBuffer.allocate(40).order(ByteOrder.LITTLE_ENDIAN);
       int index = new Random(seed).nextInt(floats);
       bad.putFloat(4 * index, Float.NaN);
       assertThatThrownBy(
               () ->
                   staging.stage(
-                      chunk(DataType.DATA_TYPE_FLOAT32, floats, 0, ByteString.copyFrom(bad))))
+                      chunk(
+                          DataType.DATA_TYPE_FLOAT32,
+                          parameter(floats),
+                          0,
+                          ByteString.copyFrom(bad))))
           .hasMessage("parameter \"p\", element " + index + ": NaN (expected: a finite value)");
       assertThat(staging.receivedBytes()).isZero();
       byte[] good = bytes(new Random(seed), DataType.DATA_TYPE_BFLOAT16, floats);
-      staging.stage(chunk(DataType.DATA_TYPE_BFLOAT16, floats, 0, ByteString.copyFrom(good)));
+      staging.stage(
+          chunk(DataType.DATA_TYPE_BFLOAT16, parameter(floats), 0, ByteString.copyFrom(good)));
       assertThat(staging.isComplete()).isTrue();
       ByteBuffer read = ByteBuffer.allocate(20);
-      memory.send(0, ElementType.BFLOAT16, read);
+      memory.send(2, ElementType.BFLOAT16, read);
       assertThat(read.array()).isEqualTo(good);
     }
   }

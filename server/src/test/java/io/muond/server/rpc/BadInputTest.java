@@ -304,8 +304,6 @@ class BadInputTest {
     assertThat(parameterRefused(p -> p.setShape(0, 0))).contains("[0].shape: (0, 3)");
     assertThat(parameterRefused(p -> p.setShape(0, -4))).contains("[0].shape: (-4, 3)");
     assertThat(parameterRefused(p -> p.setShape(0, Long.MAX_VALUE))).contains("[0].shape");
-    assertThat(parameterRefused(p -> p.addShape(3).addShape(3)))
-        .contains("[0].shape: (4, 3, 3, 3)");
     assertThat(parameterRefused(p -> p.clearShape().setManifold(Manifold.MANIFOLD_STIEFEL)))
         .contains("[0].shape: ()");
     assertThat(parameterRefused(p -> p.setRadius(0))).contains("[0].radius: 0.0");

@@ -87,7 +87,8 @@ class ModelLifecycleTest {
 
   @Test
   void aModelWhoseSizeIsNoNumberIsRefusedToo() {
-    ParameterList huge = ParameterList.newBuilder().addParameters(parameter("w", 1L << 57)).build();
+    ParameterList huge =
+        ParameterList.newBuilder().addParameters(parameter("w", 1L << 30, 1L << 27)).build();
     assertThat(refusal(() -> client.create(small("m").setParameters(huge).setMaxWorkers(1024))))
         .isEqualTo("RESOURCE_EXHAUSTED/OUT_OF_MEMORY");
     assertThat(server.engine.allocatedBytes()).isZero();

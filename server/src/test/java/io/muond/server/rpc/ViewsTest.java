@@ -1,0 +1,216 @@
+package io.muond.server.rpc;
+
+import static io.muond.server.rpc.TestClient.header;
+import static io.muond.server.rpc.TestClient.whole;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.google.protobuf.TextFormat;
+import io.muond.server.engine.Engine;
+import io.muond.server.engine.TestEngines;
+import io.muond.v1.CreateModelRequest;
+import io.muond.v1.Model;
+import io.muond.v1.Parameter;
+import io.muond.v1.ParameterReport;
+import io.muond.v1.StepReport;
+import io.muond.v1.TensorChunk;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.IntUnaryOperator;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/**
+ * However a tensor is declared, fused or apart, seen by kernel positions or by hand, it is stepped
+ * to the same bits. On the CPU; a device's products may depend on how many there are.
+ */
+class ViewsTest {
+  private static final int STEPS = 3;
+
+  private Engine engine;
+  private EnginesServer server;
+  private TestClient client;
+
+  @BeforeEach
+  void start() {
+    engine = TestEngines.open(2, 256 << 20);
+    server = new EnginesServer(List.of(engine), Optional.empty());
+    client = server.client();
+  }
+
+  @AfterEach
+  void stop() {
+    server.close();
+    TestEngines.close(engine);
+  }
+
+  private Model create(String name, String parameters) {
+    CreateModelRequest.Builder request = CreateModelRequest.newBuilder().setModel(name);
+    request.getUploadBuilder();
+    request.getDefaultRuleBuilder().setMomentum(0.9).setNesterov(true);
+    try {
+      TextFormat.merge("parameters {" + parameters + "}", request);
+    } catch (TextFormat.ParseException e) {
+      throw new AssertionError(e);
+    }
+    return client.create(request);
+  }
+
+  /** Chunks of all parameters, cut from one array. */
+  private static List<TensorChunk> chunks(Model model, float[] all, int blocks) {
+    List<TensorChunk> chunks = new ArrayList<>();
+    int at = 0;
+    for (Parameter parameter : model.getParametersList()) {
+      int size = FloatTensors.size(parameter);
+      float[] x = new float[size];
+      System.arraycopy(all, at, x, 0, size);
+      chunks.addAll(FloatTensors.chunks(parameter, x, blocks));
+      at += size;
+    }
+    return chunks;
+  }
+
+  private static float[] permute(float[] x, IntUnaryOperator from) {
+    float[] y = new float[x.length];
+    for (int i = 0; i < x.length; i++) {
+      y[i] = x[from.applyAsInt(i)];
+    }
+    return y;
+  }
+
+  /**
+   * Trains two models with the same numbers, and compares the weights at the end.
+   *
+   * @param from which element of the first model element i of the second is
+   */
+  private List<StepReport> assertSame(Model a, Model b, IntUnaryOperator from) {
+    int size = a.getParametersList().stream().mapToInt(FloatTensors::size).sum();
+    float[] w = FloatTensors.random(size, 1);
+    client.write(a.getName(), chunks(a, w, 1));
+    client.write(b.getName(), chunks(b, permute(w, from), 2));
+    Model readyA = client.get(a.getName());
+    Model readyB = client.get(b.getName());
+    List<StepReport> last = List.of();
+    for (int step = 1; step <= STEPS; step++) {
+      float[] g = FloatTensors.random(size, 1 + step);
+      last =
+          List.of(
+              step(readyA, step, chunks(a, g, 3)),
+              step(readyB, step, chunks(b, permute(g, from), 1)));
+    }
+    float[] weights = FloatTensors.weights(client, a.getName());
+    assertThat(FloatTensors.weights(client, b.getName())).isEqualTo(permute(weights, from));
+    assertThat(weights).isNotEqualTo(w);
+    return last;
+  }
+
+  private StepReport step(Model model, int step, List<TensorChunk> chunks) {
+    return client.step(whole(header(model, step), chunks, TestClient.options()));
+  }
+
+  @Test
+  void fusedWeightsTrainAsTheirPartsApart() {
+    // 12,000 elements each: the borders are not those of the wire's blocks of 16,384.
+    Model fused =
+        create(
+            "fused",
+            """
+            parameters { name: "qkv" shape: [900, 40]
+              ranges { name: "q" rows: 300 } ranges { name: "k" rows: 300 radius: 2 }
+              ranges { name: "v" rows: 300 learning_rate_multiplier: 0.5 } }
+            parameters { name: "o" shape: [300, 40] }""");
+    Model apart =
+        create(
+            "apart",
+            """
+            parameters { name: "q" shape: [300, 40] }
+            parameters { name: "k" shape: [300, 40] radius: 2 }
+            parameters { name: "v" shape: [300, 40] learning_rate_multiplier: 0.5 }
+            parameters { name: "o" shape: [300, 40] }""");
+    assertThat(fused.getMemory()).isEqualTo(apart.getMemory());
+    assertThat(fused.getParameters(0).getRanges(1).getRadius()).isEqualTo(2);
+    assertThat(fused.getParameters(0).getRanges(0).getRadius()).isEqualTo(Math.sqrt(7.5));
+    List<StepReport> reports = assertSame(fused, apart, i -> i);
+    List<ParameterReport> parts = reports.get(0).getParametersList();
+    assertThat(parts)
+        .extracting(ParameterReport::getName)
+        .containsExactly("qkv[q]", "qkv[k]", "qkv[v]", "o");
+    assertThat(parts)
+        .extracting(ParameterReport::getLearningRate)
+        .containsExactly(0.25, 0.25, 0.125, 0.25);
+    // One batch: what it takes is told of each.
+    assertThat(parts.get(2).getSeconds()).isEqualTo(parts.get(3).getSeconds());
+    for (int i = 0; i < 4; i++) {
+      assertThat(parts.get(i).getObjective())
+          .isEqualTo(reports.get(1).getParameters(i).getObjective());
+      assertThat(parts.get(i).getUpdateNorm())
+          .isEqualTo(reports.get(1).getParameters(i).getUpdateNorm());
+    }
+  }
+
+  @Test
+  void headsOfARangeAreMatricesOfTheirOwn() {
+    Model fused =
+        create(
+            "fused",
+            """
+            parameters { name: "qk" shape: [96, 20]
+              ranges { name: "q" rows: 64 heads: 4 } ranges { name: "k" rows: 32 } }""");
+    Model apart =
+        create(
+            "apart",
+            """
+            parameters { name: "q" shape: [4, 16, 20] } parameters { name: "k" shape: [32, 20] }""");
+    assertSame(fused, apart, i -> i);
+  }
+
+  @Test
+  void aKernelsPositionsAreMatrices() {
+    Model viewed =
+        create(
+            "viewed", "parameters { name: 'c' shape: [40, 50, 3, 3] view: VIEW_KERNEL_POSITIONS }");
+    double radius = viewed.getParameters(0).getRadius();
+    assertThat(radius).isEqualTo(Math.sqrt(0.8) / 9);
+    Model byHand =
+        create("hand", "parameters { name: 'c' shape: [9, 40, 50] radius: " + radius + " }");
+    assertSame(viewed, byHand, i -> i % 2000 * 9 + i / 2000);
+  }
+
+  @Test
+  void aFlattenedKernelIsOneMatrix() {
+    Model viewed = create("viewed", "parameters { name: 'c' shape: [40, 10, 3, 2] }");
+    Model byHand = create("hand", "parameters { name: 'c' shape: [40, 60] }");
+    assertSame(viewed, byHand, i -> i);
+  }
+
+  @Test
+  void columnsAreTheRowsOfTheTranspose() {
+    Model columns =
+        create(
+            "columns",
+            """
+            parameters { name: "w" shape: [70, 300]
+              manifold: MANIFOLD_OBLIQUE norm: NORM_LARGEST_COLUMN }""");
+    Model rows =
+        create("rows", "parameters { name: 'w' shape: [300, 70] manifold: MANIFOLD_OBLIQUE }");
+    assertSame(columns, rows, i -> i % 70 * 300 + i / 70);
+  }
+
+  @Test
+  void withAMultiplierOfZeroNothingMoves() {
+    Model model =
+        create(
+            "m",
+            """
+            parameters { name: "w" shape: [30, 20] learning_rate_multiplier: 0 }
+            parameters { name: "s" shape: [30] learning_rate_multiplier: 0 }""");
+    client.write("m", chunks(model, FloatTensors.random(630, 1), 1));
+    float[] before = FloatTensors.weights(client, "m");
+    Model ready = client.get("m");
+    for (int step = 1; step <= STEPS; step++) {
+      step(ready, step, chunks(model, FloatTensors.random(630, 1 + step), 1));
+    }
+    assertThat(FloatTensors.weights(client, "m")).isEqualTo(before);
+  }
+}
