@@ -13,7 +13,7 @@ import java.util.OptionalDouble;
  * What a step does. Immutable: each {@code with} method returns a changed copy.
  *
  * @param learningRate how far weights move, in the norm of the unit-radius manifold, >= 0; absent
- *     only where every parameter's group has a rate of its own
+ *     only where every parameter's group has a rate of its own, or the model a schedule
  * @param groupLearningRates rates by group, in place of {@code learningRate}; default none
  * @param reportDetail how much the report says; default RESIDUALS
  * @param returnWeights the type in which the new weights come back with the report; default: they
@@ -42,6 +42,11 @@ public record StepOptions(
   public static StepOptions groupLearningRates(Map<String, Double> rates) {
     return new StepOptions(
         OptionalDouble.empty(), rates, ReportDetail.REPORT_DETAIL_RESIDUALS, Optional.empty());
+  }
+
+  /** The defaults with the rates of the model's schedules. */
+  public static StepOptions scheduled() {
+    return groupLearningRates(Map.of());
   }
 
   /** With rates by group. */

@@ -131,7 +131,9 @@ class CommandLineErrorsTest extends CommandLineFixture {
     "--momentum=1, '--momentum: 1.0 (expected: a number in [0, 1))'",
     "--precision=bfloat16, --precision: bfloat16 (expected: one that the engine",
     "--learning-rate=8.5, --learning-rate: 8.5 (expected: times its multiplier at most 8.0",
-    "--weights=three, 'three: tensor \"t\": shape: (1, 1, 2, 2) (expected: 2 or 3 dimensions on s'"
+    "--weight-decay=0.1, '--weight-decay: 0.1 (expected: only with the manifold euclidean)'",
+    "--view=kernel-positions, '--view: kernel-positions (expected: 3 or more dimensions'",
+    "--weights=vector, 'vector: tensor \"t\": shape: (4) (expected: 2 or more dimensions on stiefel'"
   })
   void theServersRefusalsAreInTheWordsOfTheCommandLine(String option, String expected)
       throws IOException {
@@ -141,11 +143,11 @@ class CommandLineErrorsTest extends CommandLineFixture {
     step.put("--learning-rate", "0.1");
     String[] given = option.split("=", 2);
     step.put(given[0], given[1]);
-    if (given[1].equals("three")) {
+    if (given[1].equals("vector")) {
       new SafetensorsWriter()
-          .tensor("t", Dtype.F32, List.of(1L, 1L, 2L, 2L), (offset, into) -> into.put(new byte[16]))
-          .writeTo(file("three"));
-      step.put("--weights", file("three").toString());
+          .tensor("t", Dtype.F32, List.of(4L), (offset, into) -> into.put(new byte[16]))
+          .writeTo(file("vector"));
+      step.put("--weights", file("vector").toString());
     }
     step.put("--gradients", step.get("--weights"));
     step.put("--out", file("out").toString());

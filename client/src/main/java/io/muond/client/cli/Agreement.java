@@ -1,11 +1,12 @@
 package io.muond.client.cli;
 
-import io.muond.v1.Manifold;
+import io.muond.manifold.Matrices;
+import io.muond.manifold.Pair;
 import io.muond.v1.Model;
 import io.muond.v1.Parameter;
 import io.muond.v1.Rule;
+import io.muond.v1.View;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 
 /**
@@ -26,18 +27,23 @@ final class Agreement {
    * @throws IllegalArgumentException naming option, word and the model's own
    */
   void requireSettings(Map<String, String> given) {
-    for (Parameter parameter : model.getParametersList()) {
-      Map<String, String> own = settings(parameter);
-      given.forEach(
-          (option, word) -> {
-            if (!meaning(option, word, parameter).equals(own.get(option))) {
-              throw new IllegalArgumentException(
-                  "%s: %s (expected: %s, as model \"%s\" has it for tensor \"%s\")"
-                      .formatted(
-                          option, word, own.get(option), model.getName(), parameter.getName()));
-            }
-          });
-    }
+    model.getParametersList().stream()
+        .flatMap(parameter -> Pieces.of(parameter).stream())
+        .forEach(piece -> requireSettings(given, piece));
+  }
+
+  private void requireSettings(Map<String, String> given, Parameter parameter) {
+    Map<String, String> own = settings(parameter);
+    given.forEach(
+        (option, word) -> {
+          if (own.containsKey(option)
+              && !meaning(option, word, parameter).equals(own.get(option))) {
+            throw new IllegalArgumentException(
+                "%s: %s (expected: %s, as model \"%s\" has it for tensor \"%s\")"
+                    .formatted(
+                        option, word, own.get(option), model.getName(), parameter.getName()));
+          }
+        });
   }
 
   private static String meaning(String option, String word, Parameter parameter) {
@@ -46,29 +52,43 @@ final class Agreement {
         : word;
   }
 
-  /** Those of one parameter, and of the model as a whole. */
+  /** Those that mean something for one parameter, and those of the model as a whole. */
   private Map<String, String> settings(Parameter parameter) {
     Rule rule = parameter.getRule();
+    Pair pair = pair(parameter);
     Map<String, String> settings = new LinkedHashMap<>();
     settings.put("--manifold", Choices.MANIFOLD.name(parameter.getManifold()));
-    settings.put("--norm", ModelArguments.norm(parameter.getManifold()));
+    settings.put("--norm", Choices.NORM.name(pair.norm()));
     settings.put("--radius", String.valueOf(parameter.getRadius()));
-    settings.put("--solver", Choices.SOLVER.name(rule.getSolver()));
-    settings.put("--precision", Choices.PRECISION.name(rule.getPrecision()));
-    settings.put("--msign-steps", String.valueOf(rule.getMsignSteps()));
-    settings.put("--momentum", String.valueOf(rule.getMomentum()));
-    settings.put("--nesterov", String.valueOf(rule.getNesterov()));
+    if (pair.seenAsMatrices()) {
+      settings.put("--view", Choices.VIEW.name(parameter.getView()));
+    }
+    if (pair.hasSolver()) {
+      settings.put("--solver", Choices.SOLVER.name(rule.getSolver()));
+    }
+    if (pair.hasMsign()) {
+      settings.put("--precision", Choices.PRECISION.name(rule.getPrecision()));
+      settings.put("--msign-steps", String.valueOf(rule.getMsignSteps()));
+    }
+    if (pair.hasMomentum()) {
+      settings.put("--momentum", String.valueOf(rule.getMomentum()));
+      settings.put("--nesterov", String.valueOf(rule.getNesterov()));
+    }
+    if (pair.hasWeightDecay()) {
+      settings.put("--weight-decay", String.valueOf(rule.getWeightDecay()));
+    }
     settings.put("--durability", ModelArguments.word(model.getDurability()));
     return settings;
   }
 
-  /** The radius that a manifold has by itself, see model.proto. */
+  private static Pair pair(Parameter parameter) {
+    return Pair.of(parameter.getManifold(), parameter.getNorm()).orElseThrow();
+  }
+
+  /** The radius that a parameter has by itself. */
   private static double ownRadius(Parameter parameter) {
-    List<Long> shape = parameter.getShapeList();
-    double columns = shape.isEmpty() ? 1 : shape.get(shape.size() - 1);
-    if (parameter.getManifold() == Manifold.MANIFOLD_STIEFEL) {
-      return Math.sqrt(shape.get(shape.size() - 2) / columns);
-    }
-    return parameter.getManifold() == Manifold.MANIFOLD_OBLIQUE ? Math.sqrt(columns) : 1;
+    Pair pair = pair(parameter);
+    View view = parameter.getView();
+    return pair.defaultRadius(view, Matrices.of(pair, view, parameter.getShapeList()));
   }
 }

@@ -1,8 +1,10 @@
 package io.muond.client.cli;
 
 import io.muond.v1.Manifold;
+import io.muond.v1.Norm;
 import io.muond.v1.Precision;
 import io.muond.v1.Solver;
+import io.muond.v1.View;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
@@ -38,7 +40,24 @@ record Choices<T extends Enum<T>>(String option, Map<String, T> values) {
           "MANIFOLD_",
           Manifold.MANIFOLD_STIEFEL,
           Manifold.MANIFOLD_SPHERE,
-          Manifold.MANIFOLD_OBLIQUE);
+          Manifold.MANIFOLD_OBLIQUE,
+          Manifold.MANIFOLD_CENTERED_OBLIQUE,
+          Manifold.MANIFOLD_SPECTRAL_BALL,
+          Manifold.MANIFOLD_EUCLIDEAN);
+
+  static final Choices<Norm> NORM =
+      of(
+          "--norm",
+          "NORM_",
+          Norm.NORM_SPECTRAL,
+          Norm.NORM_FROBENIUS,
+          Norm.NORM_LARGEST_ROW,
+          Norm.NORM_LARGEST_COLUMN,
+          Norm.NORM_LARGEST_ENTRY,
+          Norm.NORM_ADAMW);
+
+  static final Choices<View> VIEW =
+      of("--view", "VIEW_", View.VIEW_LAST_TWO, View.VIEW_FLATTENED, View.VIEW_KERNEL_POSITIONS);
 
   @SafeVarargs
   private static <T extends Enum<T>> Choices<T> of(String option, String prefix, T... constants) {
@@ -67,6 +86,11 @@ record Choices<T extends Enum<T>>(String option, Map<String, T> values) {
           "%s: %s (expected one of %s)".formatted(told, word, String.join(", ", values.keySet())));
     }
     return value;
+  }
+
+  /** The word for a value that may mean nothing for a parameter: null then. */
+  String nameOrNull(T value) {
+    return values.containsValue(value) ? name(value) : null;
   }
 
   /** The word for a value; the constant's name where there is none. */

@@ -13,6 +13,7 @@ import io.muond.v1.Model;
 import io.muond.v1.Parameter;
 import io.muond.v1.Plan;
 import io.muond.v1.PlannedAtom;
+import io.muond.v1.Rule;
 import java.time.Instant;
 import java.util.List;
 
@@ -67,19 +68,34 @@ final class Json {
     return json;
   }
 
+  /** Of a parameter with ranges, these say the rest; what means nothing for one is null. */
   private static JsonObject parameter(Parameter parameter) {
     JsonObject json = new JsonObject();
     json.addProperty("name", parameter.getName());
     json.add("shape", numbers(parameter.getShapeList()));
+    if (parameter.getRangesCount() > 0) {
+      JsonArray ranges = new JsonArray();
+      Pieces.of(parameter).forEach(range -> ranges.add(parameter(range)));
+      json.add("ranges", ranges);
+      return json;
+    }
     json.addProperty("manifold", Choices.MANIFOLD.name(parameter.getManifold()));
+    json.addProperty("norm", Choices.NORM.nameOrNull(parameter.getNorm()));
+    json.addProperty("view", Choices.VIEW.nameOrNull(parameter.getView()));
     json.add("radius", number(parameter.getRadius()));
-    json.addProperty("solver", Choices.SOLVER.name(parameter.getRule().getSolver()));
-    json.addProperty("precision", Choices.PRECISION.name(parameter.getRule().getPrecision()));
-    json.addProperty("msign_steps", parameter.getRule().getMsignSteps());
-    json.add("momentum", number(parameter.getRule().getMomentum()));
+    rule(parameter.getRule(), json);
     json.addProperty("group", parameter.getGroup());
     json.add("learning_rate_multiplier", number(parameter.getLearningRateMultiplier()));
     return json;
+  }
+
+  private static void rule(Rule rule, JsonObject json) {
+    json.addProperty("solver", Choices.SOLVER.nameOrNull(rule.getSolver()));
+    json.addProperty("precision", Choices.PRECISION.nameOrNull(rule.getPrecision()));
+    json.addProperty("msign_steps", rule.getMsignSteps() == 0 ? null : rule.getMsignSteps());
+    json.add("momentum", number(rule.getMomentum()));
+    json.add("weight_decay", number(rule.getWeightDecay()));
+    json.addProperty("frozen", rule.getFrozen());
   }
 
   static JsonObject checkpoint(Checkpoint checkpoint) {

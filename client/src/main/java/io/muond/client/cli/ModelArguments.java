@@ -1,13 +1,17 @@
 package io.muond.client.cli;
 
 import io.muond.client.TensorData;
+import io.muond.manifold.Pair;
 import io.muond.v1.CreateModelRequest;
 import io.muond.v1.Durability;
 import io.muond.v1.Manifold;
+import io.muond.v1.Norm;
 import io.muond.v1.Parameter;
 import io.muond.v1.ParameterList;
 import io.muond.v1.Rule;
+import io.muond.v1.View;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import picocli.CommandLine.Option;
 
@@ -24,20 +28,32 @@ final class ModelArguments {
   @Option(
       names = "--radius",
       paramLabel = "R",
-      description = "The manifold's radius; auto: sqrt(out / in) for stiefel. Default: 1.")
+      description = "The manifold's radius; auto: the manifold's own. Default: 1.")
   private String radius;
 
   @Option(
       names = "--manifold",
       paramLabel = "KIND",
-      description = "stiefel, sphere or oblique. Default: stiefel.")
+      description =
+          "stiefel, sphere, oblique, centered-oblique, spectral-ball or euclidean."
+              + " Default: stiefel.")
   private String manifold;
 
   @Option(
       names = "--norm",
       paramLabel = "NORM",
-      description = "The manifold's norm: spectral, euclidean or rows. Default: the manifold's.")
+      description =
+          "spectral, frobenius, largest-row, largest-column, largest-entry or adamw: one that goes"
+              + " with the manifold. Default: the manifold's.")
   private String norm;
+
+  @Option(
+      names = "--view",
+      paramLabel = "VIEW",
+      description =
+          "How tensors are seen as matrices: last-two, flattened or kernel-positions."
+              + " Default: last-two for up to 3 dimensions, else flattened.")
+  private String view;
 
   @Option(
       names = "--solver",
@@ -63,6 +79,12 @@ final class ModelArguments {
       description = "Of the momentum M <- BETA M + G, in [0, 1). Default: 0.")
   private Double momentum;
 
+  @Option(
+      names = "--weight-decay",
+      paramLabel = "LAMBDA",
+      description = "W is first multiplied by 1 - ETA LAMBDA, on euclidean. Default: 0.")
+  private Double weightDecay;
+
   @Option(names = "--nesterov", description = "Nesterov momentum.")
   private Boolean nesterov;
 
@@ -79,8 +101,11 @@ final class ModelArguments {
     rule();
     radius();
     durability();
-    if (norm != null && manifold != null) {
-      requireNorm(manifold());
+    view();
+    if (manifold != null) {
+      norm(manifold());
+    } else if (norm != null) {
+      Choices.NORM.parse(norm);
     }
     requireMsignSteps(msignSteps);
   }
@@ -92,21 +117,23 @@ final class ModelArguments {
     }
   }
 
-  private void requireNorm(Manifold kind) {
-    if (!norm.equals(norm(kind))) {
+  /** The norm that was asked for, unspecified if none was; refused where it does not go with it. */
+  private Norm norm(Manifold kind) {
+    if (norm == null) {
+      return Norm.NORM_UNSPECIFIED;
+    }
+    Norm asked = Choices.NORM.parse(norm);
+    if (Pair.of(kind, asked).isEmpty()) {
+      List<String> possible = Pair.norms(kind).stream().map(Choices.NORM::name).toList();
       throw new IllegalArgumentException(
           "--norm: %s (expected: %s on the manifold %s)"
-              .formatted(norm, norm(kind), Choices.MANIFOLD.name(kind)));
+              .formatted(norm, String.join(" or ", possible), Choices.MANIFOLD.name(kind)));
     }
+    return asked;
   }
 
-  /** The norm that a manifold is stepped in. */
-  static String norm(Manifold kind) {
-    return switch (kind) {
-      case MANIFOLD_SPHERE -> "euclidean";
-      case MANIFOLD_OBLIQUE -> "rows";
-      default -> "spectral";
-    };
+  private View view() {
+    return view == null ? View.VIEW_UNSPECIFIED : Choices.VIEW.parse(view);
   }
 
   /** The settings that were asked for, by option, as a model that has them is described. */
@@ -114,11 +141,13 @@ final class ModelArguments {
     Map<String, String> words = new LinkedHashMap<>();
     put(words, "--manifold", manifold);
     put(words, "--norm", norm);
+    put(words, "--view", view);
     put(words, "--radius", AUTO.equals(radius) || radius == null ? radius : radius());
     put(words, "--solver", solver);
     put(words, "--precision", precision);
     put(words, "--msign-steps", msignSteps);
     put(words, "--momentum", momentum);
+    put(words, "--weight-decay", weightDecay);
     put(words, "--nesterov", nesterov);
     put(words, "--durability", durability == null ? null : word(durability()));
     return words;
@@ -133,13 +162,16 @@ final class ModelArguments {
   /** The request for a model with these tensors, to be uploaded. */
   CreateModelRequest.Builder request(String name, Map<String, TensorData> tensors) {
     Manifold kind = manifold();
-    if (norm != null) {
-      requireNorm(kind);
-    }
     ParameterList.Builder parameters = ParameterList.newBuilder();
     tensors.forEach(
         (tensor, data) -> {
-          Parameter.Builder parameter = Parameter.newBuilder().setName(tensor).setManifold(kind);
+          Parameter.Builder parameter =
+              Parameter.newBuilder()
+                  .setName(tensor)
+                  .setManifold(kind)
+                  .setNorm(norm(kind))
+                  .setView(view())
+                  .setRule(rule());
           for (long size : data.shape()) {
             parameter.addShape(size);
           }
@@ -152,7 +184,6 @@ final class ModelArguments {
         CreateModelRequest.newBuilder()
             .setModel(name)
             .setParameters(parameters)
-            .setDefaultRule(rule())
             .setDurability(durability());
     request.getUploadBuilder();
     return request;
@@ -175,6 +206,9 @@ final class ModelArguments {
     }
     if (momentum != null) {
       rule.setMomentum(momentum);
+    }
+    if (weightDecay != null) {
+      rule.setWeightDecay(weightDecay);
     }
     return rule.setNesterov(Boolean.TRUE.equals(nesterov)).build();
   }

@@ -32,15 +32,17 @@ final class ModelGetCommand extends ServerCommand {
             model.getCommittedStep(),
             model.getReady() ? "ready" : "awaiting weights",
             model.getMemory().getTotalBytes());
-    Table table = new Table("parameter", "shape", "manifold", "radius", "solver", "momentum");
+    Table table = new Table("parameter", "shape", "manifold", "norm", "radius", "momentum");
     for (Parameter parameter : model.getParametersList()) {
-      table.row(
-          parameter.getName(),
-          parameter.getShapeList(),
-          Choices.MANIFOLD.name(parameter.getManifold()),
-          parameter.getRadius(),
-          Choices.SOLVER.name(parameter.getRule().getSolver()),
-          parameter.getRule().getMomentum());
+      for (Parameter piece : Pieces.of(parameter)) {
+        table.row(
+            piece.getName(),
+            piece.getShapeList(),
+            Choices.MANIFOLD.name(piece.getManifold()),
+            Choices.NORM.name(piece.getNorm()),
+            piece.getRadius(),
+            piece.getRule().getMomentum());
+      }
     }
     console().out().print(table);
   }

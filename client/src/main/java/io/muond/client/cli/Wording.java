@@ -19,7 +19,8 @@ final class Wording {
   private static final Pattern SETTING =
       Pattern.compile(
           "(?:parameters\\.parameters\\[\\d+]\\.|default_)?(?:rule\\.)?"
-              + "(manifold|radius|solver|precision|msign_steps|momentum|nesterov|learning_rate)"
+              + "(manifold|norm|view|radius|solver|precision|msign_steps|momentum|nesterov"
+              + "|weight_decay|learning_rate)"
               + "(?: of parameter .*)?");
 
   private static final Map<String, String> OPTIONS =
@@ -28,7 +29,7 @@ final class Wording {
   /** Constants of the protocol, and of the server's engines. */
   private static final Pattern CONSTANT =
       Pattern.compile(
-          "\\b(?:(?:MANIFOLD|SOLVER|PRECISION|REPORT_DETAIL|DATA_TYPE)_([A-Z0-9_]+)"
+          "\\b(?:(?:MANIFOLD|NORM|VIEW|SOLVER|PRECISION|REPORT_DETAIL|DATA_TYPE)_([A-Z0-9_]+)"
               + "|(TF32|B?FLOAT16|FLOAT32))\\b");
 
   private static final Map<String, String> CALLS =

@@ -168,12 +168,43 @@ class MainTest {
     assertThat(server.modelNames()).isEmpty();
   }
 
+  @Test
+  void aModelIsWhereTheOptionsPutIt() {
+    String[] muon = {
+      "--manifold=euclidean",
+      "--norm=spectral",
+      "--view=flattened",
+      "--weight-decay=0.1",
+      "--momentum=0.9",
+      "--model=m",
+      "--out=" + path("w2.safetensors")
+    };
+    assertThat(step(muon)).isZero();
+    assertThat(run("model", "get", "m", "--json", "--server", server.address())).isZero();
+    JsonObject w =
+        JsonParser.parseString(output())
+            .getAsJsonObject()
+            .getAsJsonArray("parameters")
+            .get(0)
+            .getAsJsonObject();
+    assertThat(w.get("manifold").getAsString()).isEqualTo("euclidean");
+    assertThat(w.get("norm").getAsString()).isEqualTo("spectral");
+    assertThat(w.get("view").getAsString()).isEqualTo("flattened");
+    assertOneLine(
+        step("--manifold=euclidean", "--norm=adamw", "--model=m", "--out=" + path("o")),
+        "--norm: adamw (expected: spectral, as model \"m\"");
+    assertOneLine(
+        step("--manifold=oblique", "--norm=spectral", "--out=" + path("o")),
+        "--norm: spectral (expected: largest-row or largest-column on the manifold oblique)");
+  }
+
   @ParameterizedTest
   @CsvSource({
     "--solver,newton,--solver: newton (expected one of exact",
     "--precision,float8,--precision: float8",
     "--manifold,torus,--manifold: torus",
-    "--norm,frobenius,--norm: frobenius (expected: spectral",
+    "--norm,frobenious,--norm: frobenious (expected one of spectral",
+    "--view,sideways,--view: sideways (expected one of last-two",
     "--radius,big,--radius: big",
     "--durability,every=0,--durability: every=0",
     "--msign-steps,0,--msign-steps: 0 (expected: 1 to 64)",

@@ -3,6 +3,8 @@ package io.muond.server.rpc;
 import static io.muond.server.rpc.TestClient.header;
 import static io.muond.server.rpc.TestClient.whole;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import com.google.protobuf.TextFormat;
 import io.muond.server.engine.Engine;
@@ -23,7 +25,8 @@ import org.junit.jupiter.api.Test;
 
 /**
  * However a tensor is declared, fused or apart, seen by kernel positions or by hand, it is stepped
- * to the same bits. On the CPU; a device's products may depend on how many there are.
+ * to the same weights: to the same bits on the CPU, and to 1e-6 on a device, whose products may
+ * depend on what else there is.
  */
 class ViewsTest {
   private static final int STEPS = 3;
@@ -100,7 +103,12 @@ class ViewsTest {
               step(readyB, step, chunks(b, permute(g, from), 1)));
     }
     float[] weights = FloatTensors.weights(client, a.getName());
-    assertThat(FloatTensors.weights(client, b.getName())).isEqualTo(permute(weights, from));
+    float[] others = FloatTensors.weights(client, b.getName());
+    if (TestEngines.isCuda()) {
+      assertThat(others).containsExactly(permute(weights, from), within(1e-6f));
+    } else {
+      assertThat(others).isEqualTo(permute(weights, from));
+    }
     assertThat(weights).isNotEqualTo(w);
     return last;
   }
@@ -142,10 +150,11 @@ class ViewsTest {
     // One batch: what it takes is told of each.
     assertThat(parts.get(2).getSeconds()).isEqualTo(parts.get(3).getSeconds());
     for (int i = 0; i < 4; i++) {
+      ParameterReport apartFrom = reports.get(1).getParameters(i);
       assertThat(parts.get(i).getObjective())
-          .isEqualTo(reports.get(1).getParameters(i).getObjective());
+          .isCloseTo(apartFrom.getObjective(), withinPercentage(1e-4));
       assertThat(parts.get(i).getUpdateNorm())
-          .isEqualTo(reports.get(1).getParameters(i).getUpdateNorm());
+          .isCloseTo(apartFrom.getUpdateNorm(), withinPercentage(1e-4));
     }
   }
 

@@ -1,0 +1,24 @@
+package io.muond.client.cli;
+
+import io.muond.manifold.ParameterChecks;
+import io.muond.v1.Parameter;
+import java.util.List;
+
+/** What of a parameter has settings of its own: the ranges, where it has them. */
+final class Pieces {
+  private Pieces() {}
+
+  /** A parameter's ranges as parameters, called as reports call them; itself if it has none. */
+  static List<Parameter> of(Parameter parameter) {
+    if (parameter.getRangesCount() == 0) {
+      return List.of(parameter);
+    }
+    return parameter.getRangesList().stream()
+        .map(
+            range ->
+                ParameterChecks.tensor(range, parameter.getShapeList()).toBuilder()
+                    .setName(parameter.getName() + '[' + range.getName() + ']')
+                    .build())
+        .toList();
+  }
+}
