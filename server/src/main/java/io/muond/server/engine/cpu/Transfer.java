@@ -22,53 +22,29 @@ final class Transfer {
       return memory.hold(index + begin, dealing.end(first, count) - begin);
     }
 
+    private boolean isInOrder() {
+      return dealing.hands() == 1;
+    }
+
+    /** Where elements stand in the order outside on their way. */
+    private float[] staging() {
+      return isInOrder() ? Scratch.get().x : Dealer.get().x;
+    }
+
     private void put(CpuMemory to, long first, float[] x, int n) {
-      if (dealing.hands() == 1) {
+      if (isInOrder()) {
         to.put(index + first, x, 0, n);
-        return;
-      }
-      Walk walk = new Walk(dealing, first);
-      for (int i = 0; i < n; i++) {
-        to.put(index + walk.next(), x[i]);
+      } else {
+        Dealer.get().put(to, index, dealing, first, n);
       }
     }
 
     private void get(CpuMemory from, long first, float[] x, int n) {
-      if (dealing.hands() == 1) {
+      if (isInOrder()) {
         from.get(index + first, x, 0, n);
-        return;
+      } else {
+        Dealer.get().get(from, index, dealing, first, n);
       }
-      Walk walk = new Walk(dealing, first);
-      for (int i = 0; i < n; i++) {
-        x[i] = from.get(index + walk.next());
-      }
-    }
-  }
-
-  /** The places of elements that follow each other. */
-  private static final class Walk {
-    private final Dealing dealing;
-    private long element;
-    private long hand;
-    private long place;
-
-    Walk(Dealing dealing, long first) {
-      this.dealing = dealing;
-      element = first;
-      hand = first % dealing.hands();
-      place = dealing.place(first);
-    }
-
-    long next() {
-      long current = place;
-      element++;
-      hand++;
-      place += dealing.cards();
-      if (hand == dealing.hands()) {
-        hand = 0;
-        place = dealing.place(element);
-      }
-      return current;
     }
   }
 
@@ -88,7 +64,7 @@ final class Transfer {
 
   private static long receiveHeld(
       CpuMemory to, Place place, long first, ElementType type, ByteBuffer from) {
-    float[] x = Scratch.get().x;
+    float[] x = place.staging();
     long bad = -1;
     from.order(ByteOrder.LITTLE_ENDIAN);
     for (long done = 0; from.hasRemaining(); ) {
@@ -120,7 +96,7 @@ final class Transfer {
 
   private static void sendHeld(
       CpuMemory from, Place place, long first, ElementType type, ByteBuffer to) {
-    float[] x = Scratch.get().x;
+    float[] x = place.staging();
     to.order(ByteOrder.LITTLE_ENDIAN);
     for (long done = 0; to.hasRemaining(); ) {
       int n = Math.min(x.length, to.remaining() / type.bytes());
