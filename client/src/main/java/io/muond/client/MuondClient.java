@@ -15,6 +15,7 @@ import io.muond.v1.GetModelRequest;
 import io.muond.v1.GetModelResponse;
 import io.muond.v1.GetServerInfoRequest;
 import io.muond.v1.GetServerInfoResponse;
+import io.muond.v1.InspectModelRequest;
 import io.muond.v1.ListCheckpointsRequest;
 import io.muond.v1.ListCheckpointsResponse;
 import io.muond.v1.ListModelsRequest;
@@ -167,6 +168,23 @@ public final class MuondClient implements AutoCloseable {
     SetWorkersRequest request =
         SetWorkersRequest.newBuilder().setModel(name).addAllWorkers(workers).build();
     return connection.unary(ModelServiceGrpc.getSetWorkersMethod(), request, ONLY_IF_UNSENT);
+  }
+
+  /**
+   * Measures a model's weights and what the last step did to them.
+   *
+   * @param parameters the names wanted; empty: all
+   */
+  public Inspection inspect(String name, List<String> parameters) {
+    return Futures.await(inspectAsync(name, parameters));
+  }
+
+  /** As {@link #inspect}, without waiting. */
+  public CompletableFuture<Inspection> inspectAsync(String name, List<String> parameters) {
+    InspectModelRequest request =
+        InspectModelRequest.newBuilder().setModel(name).addAllParameters(parameters).build();
+    return connection.download(
+        ModelServiceGrpc.getInspectModelMethod(), request, InspectionCollector::new);
   }
 
   /** Writes a checkpoint of a model's last step; on return it is durable. */

@@ -25,6 +25,7 @@ import picocli.CommandLine.Spec;
       WeightsCommand.class,
       CheckpointCommand.class,
       StatusCommand.class,
+      InspectCommand.class,
       BenchCommand.class,
       CommandLine.HelpCommand.class
     })

@@ -5,6 +5,7 @@ import static java.util.Objects.requireNonNull;
 import io.muond.server.checkpoint.CheckpointInfo;
 import io.muond.server.model.StepLedger.Point;
 import io.muond.v1.CommitOptions;
+import io.muond.v1.InspectModelRequest;
 import io.muond.v1.ParameterReport;
 import io.muond.v1.ReadWeightsRequest;
 import io.muond.v1.SetWorkersResponse;
@@ -36,6 +37,7 @@ public final class Model {
   private final WeightsDesk weights;
   private final StepCommitter committer;
   private final ModelSaver saver;
+  private final ModelInspector inspector;
   private WeightsUpload upload;
   private volatile MuondException freeing;
 
@@ -55,6 +57,7 @@ public final class Model {
     this.workers = new WorkersDesk(this);
     this.saver = new ModelSaver(this, platform.store());
     this.committer = new StepCommitter(this);
+    this.inspector = new ModelInspector(this);
   }
 
   ModelSpec spec() {
@@ -190,6 +193,7 @@ public final class Model {
       }
       state.setOpen(null);
       state.repeats().clear();
+      state.trace().lost();
       state.setReady();
     }
   }
@@ -215,6 +219,11 @@ public final class Model {
     upload = null;
   }
 
+  /** Measures weights as of the last committed step, and what that step did. */
+  public CompletableFuture<Inspection> inspect(InspectModelRequest request) {
+    return during(() -> inspector.inspect(weights.parameters(request.getParametersList())));
+  }
+
   /** Begins to read weights of the last committed step. The caller closes the reader. */
   public WeightsReader read(ReadWeightsRequest request) {
     return weights.read(request);
@@ -238,6 +247,9 @@ public final class Model {
    * nobody reads them. To be called exclusively.
    */
   <T> CompletableFuture<List<T>> computeInSpare(Function<Shard, T> work) {
+    synchronized (state) {
+      state.trace().lost();
+    }
     return vacateSpare().thenCompose(ignored -> shards.onEach(work));
   }
 

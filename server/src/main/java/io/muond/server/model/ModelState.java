@@ -21,6 +21,7 @@ final class ModelState {
   private boolean ready;
   private OpenStep open;
   private final Queue<Waiter<?>> waiting = new ArrayDeque<>();
+  private final LastStepTrace trace = new LastStepTrace();
   private boolean busy;
   private MuondException closed;
   private MuondException lost;
@@ -38,6 +39,11 @@ final class ModelState {
 
   Lease lease() {
     return lease;
+  }
+
+  /** What is still there of the last step. */
+  LastStepTrace trace() {
+    return trace;
   }
 
   /** Repeats of the last committed step that are arriving, by worker. */

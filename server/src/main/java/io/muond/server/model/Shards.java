@@ -50,6 +50,11 @@ final class Shards {
             .toList());
   }
 
+  /** A piece's weights in buffer 0 or 1. */
+  Region weights(Piece piece, int buffer) {
+    return of(piece).weights(piece, buffer);
+  }
+
   /** A piece's gradient slot. */
   Region gradient(Piece piece, int slot) {
     return of(piece).gradient(piece, slot);

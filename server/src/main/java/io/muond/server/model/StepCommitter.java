@@ -101,7 +101,10 @@ final class StepCommitter {
         .saveStep(next)
         .thenApply(
             saved -> {
-              model.publish(next, saved);
+              synchronized (state) {
+                model.publish(next, saved);
+                state.trace().stepped();
+              }
               StepTimes times =
                   new StepTimes(
                       seconds(step.opened(), sealed),

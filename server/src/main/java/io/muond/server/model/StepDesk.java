@@ -58,6 +58,7 @@ final class StepDesk {
       Contribution contribution = contribution(header.getStep(), p -> shards.gradient(p, slot));
       part = new OpenStep.Part(header.getWorker(), slot, weight, headerDigest, contribution);
       open.parts().put(header.getWorker(), part);
+      state.trace().gradientsLost();
     }
     requireSameHeader(header, part, headerDigest);
     part.contribution.own(owner);
@@ -85,8 +86,12 @@ final class StepDesk {
         p -> p.isFrozen() ? null : new TensorStaging(p, target.apply(p)));
   }
 
-  /** A contribution of all parameters to gradient slot 0 that belongs to no step: an upload. */
+  /**
+   * A contribution of all parameters to gradient slot 0 that belongs to no step: an upload. To be
+   * called with the lock.
+   */
   Contribution upload() {
+    state.trace().gradientsLost();
     return new Contribution(
         spec.name(), 0, spec.parameters(), index, p -> new TensorStaging(p, shards.gradient(p, 0)));
   }

@@ -41,7 +41,8 @@ final class WeightsDesk {
     }
   }
 
-  private List<ParameterSpec> parameters(List<String> names) {
+  /** The parameters of these names; of none, all. */
+  List<ParameterSpec> parameters(List<String> names) {
     List<ParameterSpec> all = model.spec().parameters();
     if (names.isEmpty()) {
       return all;

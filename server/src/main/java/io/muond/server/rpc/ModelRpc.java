@@ -2,6 +2,7 @@ package io.muond.server.rpc;
 
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
+import io.muond.server.model.Inspection;
 import io.muond.server.model.Model;
 import io.muond.server.model.ModelRegistry;
 import io.muond.server.model.WeightsReader;
@@ -11,6 +12,8 @@ import io.muond.v1.DeleteModelRequest;
 import io.muond.v1.DeleteModelResponse;
 import io.muond.v1.GetModelRequest;
 import io.muond.v1.GetModelResponse;
+import io.muond.v1.InspectModelRequest;
+import io.muond.v1.InspectModelResponse;
 import io.muond.v1.ListModelsRequest;
 import io.muond.v1.ListModelsResponse;
 import io.muond.v1.ModelServiceGrpc;
@@ -23,6 +26,7 @@ import io.muond.v1.SetWorkersResponse;
 import io.muond.v1.TensorChunk;
 import io.muond.v1.WriteWeightsRequest;
 import io.muond.v1.WriteWeightsResponse;
+import java.util.concurrent.CompletableFuture;
 
 /** The model service. */
 final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
@@ -115,6 +119,32 @@ final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
       failure = e;
     }
     outbox.finish(failure);
+  }
+
+  @Override
+  public void inspectModel(
+      InspectModelRequest request, StreamObserver<InspectModelResponse> responses) {
+    ServerCallStreamObserver<InspectModelResponse> call =
+        (ServerCallStreamObserver<InspectModelResponse>) responses;
+    Outbox<InspectModelResponse> outbox = new Outbox<>(call, () -> {});
+    call.setOnReadyHandler(outbox::drain);
+    call.setOnCancelHandler(outbox::cancel);
+    CompletableFuture<Inspection> inspection;
+    try {
+      inspection = models.get(request.getModel()).inspect(request);
+    } catch (Throwable e) {
+      outbox.finish(e);
+      return;
+    }
+    var unused =
+        inspection.whenCompleteAsync(
+            (value, failure) -> {
+              if (value != null) {
+                outbox.send(value::next);
+              }
+              outbox.finish(failure);
+            },
+            answers.executor());
   }
 
   /** The header, then the chunks. */
