@@ -1,6 +1,7 @@
 package io.muond.server.model;
 
 import io.muond.server.engine.Region;
+import io.muond.server.manifold.NormKind;
 import io.muond.server.optimizer.MatrixReport;
 import io.muond.server.optimizer.NotFiniteException;
 import io.muond.server.optimizer.ReportDetail;
@@ -143,7 +144,7 @@ final class StepComputation implements AutoCloseable {
     if (detail != ReportDetail.BASIC) {
       report.setTangencyRms(tangency).setOrthogonalityMax(orthogonality);
     }
-    if (detail == ReportDetail.OPTIMUM) {
+    if (detail == ReportDetail.OPTIMUM && piece.spec().norm() != NormKind.ADAMW) {
       report.setOptimum(optimum).setFeasibleObjective(feasible);
     }
     return report;

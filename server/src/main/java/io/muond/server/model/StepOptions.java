@@ -4,7 +4,6 @@ import static io.muond.v1.ReportDetail.REPORT_DETAIL_OPTIMUM;
 
 import com.google.protobuf.CodedOutputStream;
 import io.muond.server.engine.ElementType;
-import io.muond.server.manifold.ManifoldKind;
 import io.muond.server.manifold.NormKind;
 import io.muond.server.optimizer.BatchSpec;
 import io.muond.server.optimizer.Optimum;
@@ -88,9 +87,8 @@ final class StepOptions {
 
   private static void requireOptimum(Piece piece, long hostBytes) {
     BatchSpec spec = piece.spec();
-    if (spec.manifold() != ManifoldKind.STIEFEL
-        || spec.norm() != NormKind.SPECTRAL
-        || piece.isFrozen()) {
+    // The others' optima are what their directions come to.
+    if (spec.norm() != NormKind.SPECTRAL || piece.isFrozen()) {
       return;
     }
     if (!Optimum.covers(spec.rows(), spec.columns())) {
