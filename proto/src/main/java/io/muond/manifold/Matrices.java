@@ -25,8 +25,8 @@ public record Matrices(long count, long rows, long columns) {
 
   /**
    * What a tensor is to a pair: matrices by its view where the pair sees it as matrices; on the
-   * sphere one row; on oblique manifolds one matrix with the last dimension for its rows; else one
-   * of (first dimension, product of the others), of a vector or a scalar one row.
+   * sphere one row; else one of (first dimension, product of the others), of a vector or a scalar
+   * one row.
    *
    * @param view a specified one; of no meaning where the pair does not see matrices
    * @param shape of at least {@link #leastDimensions} where it does
@@ -34,7 +34,7 @@ public record Matrices(long count, long rows, long columns) {
    */
   public static Matrices of(Pair pair, View view, List<Long> shape) {
     int last = shape.size() - 1;
-    if (pair.seenAsMatrices()) {
+    if (pair.seesMatrices(shape.size())) {
       return switch (view) {
         case VIEW_LAST_TWO ->
             new Matrices(product(shape, 0, last - 1), shape.get(last - 1), shape.get(last));
@@ -47,10 +47,7 @@ public record Matrices(long count, long rows, long columns) {
     if (pair.manifold() == Manifold.MANIFOLD_SPHERE || shape.size() < 2) {
       return new Matrices(1, 1, product(shape, 0, shape.size()));
     }
-    if (pair.manifold() == Manifold.MANIFOLD_EUCLIDEAN) {
-      return new Matrices(1, shape.get(0), product(shape, 1, shape.size()));
-    }
-    return new Matrices(1, product(shape, 0, last), shape.get(last));
+    return new Matrices(1, shape.get(0), product(shape, 1, shape.size()));
   }
 
   private static long product(List<Long> shape, int from, int to) {

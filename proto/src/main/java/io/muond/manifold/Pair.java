@@ -84,8 +84,14 @@ public enum Pair {
     return Words.of(manifold) + " with " + Words.of(norm);
   }
 
-  /** Whether the tensor is seen as matrices, so that {@code view} applies. */
-  public boolean seenAsMatrices() {
+  /** Whether a tensor of so many dimensions is seen as matrices, so that {@code view} applies. */
+  public boolean seesMatrices(int dimensions) {
+    boolean rows = this == OBLIQUE_LARGEST_ROW || this == CENTERED_OBLIQUE_LARGEST_ROW;
+    return needsMatrices() || (rows && dimensions >= 2);
+  }
+
+  /** Whether a tensor of fewer than 2 dimensions makes no sense. */
+  public boolean needsMatrices() {
     return manifold == Manifold.MANIFOLD_STIEFEL
         || manifold == Manifold.MANIFOLD_SPECTRAL_BALL
         || norm == Norm.NORM_SPECTRAL

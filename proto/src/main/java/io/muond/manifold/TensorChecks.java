@@ -100,15 +100,15 @@ final class TensorChecks {
     View view = tensor.getView();
     int dimensions = tensor.getShapeCount();
     Require.that(view != View.UNRECOGNIZED, "view", tensor.getViewValue(), "a known view");
-    if (!pair.seenAsMatrices()) {
+    if (pair.needsMatrices() && dimensions < 2) {
+      throw wrongShape(tensor.getShapeList(), "2 or more dimensions on " + pair.words());
+    }
+    if (!pair.seesMatrices(dimensions)) {
       if (view != View.VIEW_UNSPECIFIED) {
         throw new FieldException(
             "view", Words.of(view), "none: " + pair.words() + " sees no matrices");
       }
       return view;
-    }
-    if (dimensions < 2) {
-      throw wrongShape(tensor.getShapeList(), "2 or more dimensions on " + pair.words());
     }
     if (!kernels && view == View.VIEW_KERNEL_POSITIONS) {
       throw new FieldException("view", Words.of(view), "last-two or flattened in a range");
@@ -134,7 +134,7 @@ final class TensorChecks {
       throw wrongShape(
           shape, "rows of " + pair.leastColumns() + " or more elements on " + pair.words());
     }
-    if (rows && matrices.rows() > MAX_COUNT) {
+    if (rows && matrices.count() * matrices.rows() > MAX_COUNT) {
       throw wrongShape(shape, "at most " + MAX_COUNT + " rows");
     }
     if (manifold == Manifold.MANIFOLD_SPHERE && matrices.columns() > MAX_COUNT) {

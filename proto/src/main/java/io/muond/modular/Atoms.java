@@ -111,7 +111,7 @@ final class Atoms {
     settings(parameter, convolution.getSettings(), Manifold.MANIFOLD_STIEFEL);
     boolean matrices =
         Pair.of(parameter.getManifold(), parameter.getNorm())
-            .map(Pair::seenAsMatrices)
+            .map(Pair::needsMatrices)
             .orElse(false);
     if (matrices && parameter.getView() == View.VIEW_UNSPECIFIED) {
       parameter.setView(View.VIEW_KERNEL_POSITIONS);

@@ -60,7 +60,7 @@ final class Agreement {
     settings.put("--manifold", Choices.MANIFOLD.name(parameter.getManifold()));
     settings.put("--norm", Choices.NORM.name(pair.norm()));
     settings.put("--radius", String.valueOf(parameter.getRadius()));
-    if (pair.seenAsMatrices()) {
+    if (pair.seesMatrices(parameter.getShapeCount())) {
       settings.put("--view", Choices.VIEW.name(parameter.getView()));
     }
     if (pair.hasSolver()) {

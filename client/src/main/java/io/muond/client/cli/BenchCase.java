@@ -44,7 +44,7 @@ record BenchCase(
   private static final long SEED = 1;
 
   /** Steps until the server's code is compiled, and on a CUDA device captured and launched. */
-  private static final int WARM_UP = 5;
+  static final int WARM_UP = 5;
 
   String label() {
     String word = Choices.SOLVER.name(solver);

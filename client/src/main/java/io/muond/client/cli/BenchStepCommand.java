@@ -5,9 +5,12 @@ import com.google.gson.JsonObject;
 import io.muond.client.MuondClient;
 import io.muond.client.Progress;
 import io.muond.v1.GetServerInfoResponse;
+import io.muond.v1.Module;
 import io.muond.v1.Precision;
+import io.muond.v1.Rule;
 import io.muond.v1.Solver;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -31,6 +34,14 @@ final class BenchStepCommand extends MeasuringCommand {
           "The weights' shapes: MxN, a batch of matrices BxMxN, or the layers of a network joined"
               + " by +. Default: ${DEFAULT-VALUE}.")
   private List<String> shapes;
+
+  @Option(
+      names = "--model",
+      paramLabel = "F",
+      description =
+          "A module tree as JSON, in place of shapes and solvers: times whole steps, and tells what"
+              + " each kind of weight took.")
+  private Path model;
 
   @Option(
       names = "--solvers",
@@ -60,8 +71,11 @@ final class BenchStepCommand extends MeasuringCommand {
       description = "Iterations of msign. Default: the server's.")
   private Integer msignSteps;
 
+  private Module module;
+
   @Override
-  void check() {
+  void check() throws IOException {
+    module = model == null ? null : ModuleFile.read("--model", model);
     if (shapes.isEmpty() || solvers.isEmpty()) {
       throw new IllegalArgumentException(
           "%s: none (expected: at least one)"
@@ -77,6 +91,10 @@ final class BenchStepCommand extends MeasuringCommand {
   @Override
   void run(MuondClient client) throws IOException {
     GetServerInfoResponse info = client.serverInfo();
+    if (module != null) {
+      run(client, info);
+      return;
+    }
     double gemm = client.measureGemm(GEMM_SIZE);
     List<BenchCase> cases = cases();
     List<BenchResult> results = new ArrayList<>();
@@ -92,6 +110,35 @@ final class BenchStepCommand extends MeasuringCommand {
     } else {
       print(client.target(), info, gemm, results);
     }
+  }
+
+  private void run(MuondClient client, GetServerInfoResponse info) throws IOException {
+    measuring("--model: " + model);
+    Rule rule =
+        Rule.newBuilder()
+            .setPrecision(Choices.PRECISION.parse(precision))
+            .setMsignSteps(msignSteps == null ? 0 : msignSteps)
+            .build();
+    BenchModel.Result result = new BenchModel(module, rule, repeats).measure(client, console());
+    if (json()) {
+      JsonObject json = engine(client.target(), info);
+      json.addProperty("model", model.toString());
+      result.json().entrySet().forEach(entry -> json.add(entry.getKey(), entry.getValue()));
+      console().out().println(Json.text(json));
+    } else {
+      console().out().printf("%s, engine %s%n", client.target(), info.getEngine());
+      console().out().print(result.table());
+    }
+  }
+
+  private static JsonObject engine(String server, GetServerInfoResponse info) {
+    JsonObject json = new JsonObject();
+    json.addProperty("server", server);
+    json.addProperty("engine", info.getEngine());
+    JsonArray devices = new JsonArray();
+    info.getDevicesList().forEach(device -> devices.add(device.getName()));
+    json.add("devices", devices);
+    return json;
   }
 
   private List<BenchCase> cases() {
@@ -114,12 +161,7 @@ final class BenchStepCommand extends MeasuringCommand {
 
   private static JsonObject json(
       String server, GetServerInfoResponse info, double gemm, List<BenchResult> results) {
-    JsonObject json = new JsonObject();
-    json.addProperty("server", server);
-    json.addProperty("engine", info.getEngine());
-    JsonArray devices = new JsonArray();
-    info.getDevicesList().forEach(device -> devices.add(device.getName()));
-    json.add("devices", devices);
+    JsonObject json = engine(server, info);
     json.add("gemm_gflops", Json.number(gemm / GIGA));
     JsonArray array = new JsonArray();
     for (BenchResult result : results) {

@@ -25,8 +25,13 @@ final class ModuleFile {
    * @throws IllegalArgumentException that names the file, if there is none in it
    */
   Module read() throws IOException {
+    return read("--module", file);
+  }
+
+  /** The same of a file that another option names. */
+  static Module read(String option, Path file) throws IOException {
     if (Files.isDirectory(file)) {
-      throw new IllegalArgumentException("--module: %s (expected: a file)".formatted(file));
+      throw new IllegalArgumentException("%s: %s (expected: a file)".formatted(option, file));
     }
     try (Reader reader = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
       return ModuleJson.parse(reader);

@@ -17,12 +17,14 @@ import java.util.TreeMap;
 
 /** Computes the steps of one shard, on its device's thread, into its spare buffers. */
 final class StepComputation implements AutoCloseable {
+  private final int device;
   private final Workspace workspace;
   private final Layout layout;
   private final ShardMemory memory;
   private final StepRunner runner;
 
   StepComputation(Device device, Layout layout, ShardMemory memory) {
+    this.device = device.engine().device().ordinal();
     this.workspace = device.workspace();
     this.layout = layout;
     this.memory = memory;
@@ -89,7 +91,7 @@ final class StepComputation implements AutoCloseable {
     return Refusals.notFinite(member.piece().parameter(), member.index(e.index()), e.value());
   }
 
-  private static void report(
+  private void report(
       StepOptions options,
       Batch batch,
       StepRunner.Done done,
@@ -109,6 +111,8 @@ final class StepComputation implements AutoCloseable {
           merge(piece, matrices, options.reportDetail())
               .setSeconds(done.seconds(index))
               .setLearningRate(options.learningRate(piece))
+              .setDevice(device)
+              .setBatch(index)
               .build());
       first += piece.matrices();
     }

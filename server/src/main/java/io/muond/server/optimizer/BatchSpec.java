@@ -36,7 +36,8 @@ public record BatchSpec(
     this(manifold, ownNorm(manifold), count, rows, columns, radius, rule, Start.GAUSSIAN);
   }
 
-  private static NormKind ownNorm(ManifoldKind manifold) {
+  /** A manifold's own norm. */
+  static NormKind ownNorm(ManifoldKind manifold) {
     return switch (manifold) {
       case STIEFEL, SPECTRAL_BALL -> NormKind.SPECTRAL;
       case OBLIQUE, CENTERED_OBLIQUE -> NormKind.LARGEST_ROW;

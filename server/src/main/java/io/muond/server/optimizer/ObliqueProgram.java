@@ -92,6 +92,11 @@ final class ObliqueProgram implements BatchProgram {
         taken = in.a;
       }
       compute.rowDirections(at.w, taken, in.a, out.objective());
+      if (centered) {
+        // The weight's own mean is 0 to rounding only, and that is large beside what is left of a
+        // gradient almost along the weight.
+        compute.centerRows(in.a, in.a);
+      }
       compute.moveRows(
           spec.radius(), centered, input.numbers().slice(from, count), at.w, in.a, at.next);
       if (areResidualsAsked()) {

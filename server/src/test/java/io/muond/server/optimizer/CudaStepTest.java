@@ -9,6 +9,7 @@ import io.muond.server.engine.Precision;
 import io.muond.server.engine.TestEngines;
 import io.muond.server.engine.cpu.CpuEngine;
 import io.muond.server.manifold.ManifoldKind;
+import io.muond.server.manifold.NormKind;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -28,6 +29,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 class CudaStepTest {
   /** The first runs as it is, the second is captured, the others replay it. */
   private static final int STEPS = 5;
+
+  private static final String CALL = "call ";
 
   private static Engine cuda;
   private static Engine cpu;
@@ -50,8 +53,26 @@ class CudaStepTest {
   }
 
   private static BatchSpec spec(ManifoldKind manifold, int rows, int columns) {
-    Rule rule = new Rule(Solver.EXACT, Precision.FLOAT32, 20, 0.9, true, 0.01, 1e-6, 4, 100);
-    return new BatchSpec(manifold, 2, rows, columns, 1.5, rule);
+    return spec(manifold, BatchSpec.ownNorm(manifold), rows, columns);
+  }
+
+  private static BatchSpec spec(ManifoldKind manifold, NormKind norm, int rows, int columns) {
+    double decay = manifold == ManifoldKind.EUCLIDEAN ? 0.1 : 0;
+    Rule rule =
+        new Rule(
+            Solver.EXACT,
+            Precision.FLOAT32,
+            20,
+            norm == NormKind.ADAMW ? 0 : 0.9,
+            norm != NormKind.ADAMW,
+            0.01,
+            1e-6,
+            4,
+            100,
+            decay,
+            AdamW.DEFAULT,
+            false);
+    return new BatchSpec(manifold, norm, 2, rows, columns, 1.5, rule, Start.GAUSSIAN);
   }
 
   /** The weights after a few steps; their reports are added to {@code reports}. */
@@ -68,19 +89,29 @@ class CudaStepTest {
 
   @ParameterizedTest
   @CsvSource({
-    "STIEFEL, 40, 40",
-    "STIEFEL, 48, 30",
-    "STIEFEL, 30, 48",
-    "STIEFEL, 150, 33",
-    "STIEFEL, 1, 9",
-    "STIEFEL, 9, 1",
-    "STIEFEL, 1, 1",
-    "STIEFEL, 256, 128",
-    "OBLIQUE, 33, 65",
-    "OBLIQUE, 1, 9000",
+    "STIEFEL, SPECTRAL, 40, 40",
+    "STIEFEL, SPECTRAL, 48, 30",
+    "STIEFEL, SPECTRAL, 30, 48",
+    "STIEFEL, SPECTRAL, 150, 33",
+    "STIEFEL, SPECTRAL, 1, 9",
+    "STIEFEL, SPECTRAL, 9, 1",
+    "STIEFEL, SPECTRAL, 1, 1",
+    "STIEFEL, SPECTRAL, 256, 128",
+    "STIEFEL, FROBENIUS, 48, 30",
+    "STIEFEL, FROBENIUS, 30, 48",
+    "OBLIQUE, LARGEST_ROW, 33, 65",
+    "OBLIQUE, LARGEST_ROW, 1, 9000",
+    "CENTERED_OBLIQUE, LARGEST_ROW, 33, 65",
+    "SPECTRAL_BALL, SPECTRAL, 48, 30",
+    "SPECTRAL_BALL, SPECTRAL, 30, 48",
+    "EUCLIDEAN, SPECTRAL, 48, 30",
+    "EUCLIDEAN, SPECTRAL, 30, 48",
+    "EUCLIDEAN, FROBENIUS, 33, 65",
+    "EUCLIDEAN, LARGEST_ENTRY, 33, 65",
+    "EUCLIDEAN, ADAMW, 33, 65",
   })
-  void agreesWithTheCpu(ManifoldKind manifold, int rows, int columns) {
-    BatchSpec spec = spec(manifold, rows, columns);
+  void agreesWithTheCpu(ManifoldKind manifold, NormKind norm, int rows, int columns) {
+    BatchSpec spec = spec(manifold, norm, rows, columns);
     List<MatrixReport> expected = new ArrayList<>();
     List<MatrixReport> found = new ArrayList<>();
     float[] onCpu = steps(cpu, spec, expected);
@@ -121,7 +152,7 @@ class CudaStepTest {
   /** On the emulated device, which writes down every call. */
   @Test
   void aReplayedStepIsOneLaunchAndOneCopyOfItsReport() throws Exception {
-    List<String> calls = traced();
+    List<String> calls = calls(traced(1));
     assertThat(calls).filteredOn(call -> call.startsWith("cuGraphLaunch ")).hasSize(1);
     List<String> copies = calls.stream().filter(call -> call.startsWith("cuMemcpy")).toList();
     // Five numbers of the report in float64.
@@ -133,32 +164,49 @@ class CudaStepTest {
     assertThat(calls.indexOf(waits.get(0))).isGreaterThan(calls.indexOf(copies.get(0)));
   }
 
-  /** What the device was asked for by the last of {@link TracedSteps}. */
-  private List<String> traced() throws IOException, InterruptedException {
-    Path trace = directory.resolve("trace");
+  /** One sequence of launches, not one for each matrix. */
+  @Test
+  void equalMatricesAreSteppedTogether() throws Exception {
+    List<String> one = work(traced(1));
+    assertThat(one).hasSizeGreaterThan(20);
+    assertThat(work(traced(12))).hasSameSizeAs(one);
+  }
+
+  private static List<String> calls(List<String> lines) {
+    return lines.stream()
+        .filter(line -> line.startsWith(CALL))
+        .map(line -> line.substring(CALL.length()))
+        .toList();
+  }
+
+  /** What the device did. */
+  private static List<String> work(List<String> lines) {
+    return lines.stream().filter(line -> !line.startsWith(CALL)).toList();
+  }
+
+  /** What the device was asked for, and did, in the last of {@link TracedSteps}. */
+  private List<String> traced(int matrices) throws IOException, InterruptedException {
+    Path trace = directory.resolve("trace-" + matrices);
     ProcessBuilder builder =
         new ProcessBuilder(
             Path.of(System.getProperty("java.home"), "bin", "java").toString(),
             "-cp",
             System.getProperty("java.class.path"),
-            TracedSteps.class.getName());
+            TracedSteps.class.getName(),
+            String.valueOf(matrices));
     builder.environment().put("MUOND_EMULATOR_TRACE", trace.toString());
     Process process = builder.redirectErrorStream(true).start();
     String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertThat(process.waitFor()).as(said).isZero();
     assumeTrue(Files.exists(trace), "the device is not the emulated one");
-    List<String> calls =
-        Files.readAllLines(trace).stream()
-            .filter(line -> line.startsWith("call "))
-            .map(line -> line.substring("call ".length()))
-            .toList();
+    List<String> lines = Files.readAllLines(trace);
     List<Integer> marks = new ArrayList<>();
-    for (int i = 0; i < calls.size(); i++) {
-      if (calls.get(i).startsWith(TracedSteps.MARK)) {
+    for (int i = 0; i < lines.size(); i++) {
+      if (lines.get(i).startsWith(CALL + TracedSteps.MARK)) {
         marks.add(i);
       }
     }
     int last = marks.size() - 1;
-    return calls.subList(marks.get(last - 1) + 1, marks.get(last));
+    return lines.subList(marks.get(last - 1) + 1, marks.get(last));
   }
 }

@@ -194,6 +194,19 @@ class ViewsTest {
   }
 
   @Test
+  void aConvolutionsFiltersAreRowsOfMeanZero() {
+    Model filters =
+        create(
+            "filters",
+            "parameters { name: 'c' shape: [40, 10, 3, 2] manifold: MANIFOLD_CENTERED_OBLIQUE }");
+    assertThat(filters.getParameters(0).getRadius()).isEqualTo(Math.sqrt(60));
+    Model byHand =
+        create(
+            "hand", "parameters { name: 'c' shape: [40, 60] manifold: MANIFOLD_CENTERED_OBLIQUE }");
+    assertSame(filters, byHand, i -> i);
+  }
+
+  @Test
   void columnsAreTheRowsOfTheTranspose() {
     Model columns =
         create(
