@@ -24,9 +24,11 @@ final class ParameterChecksTest {
           shape: [8, 2, 2, 2] view: VIEW_KERNEL_POSITIONS | manifold: MANIFOLD_STIEFEL norm: NORM_SPECTRAL radius: 0.5
           shape: [9]                               | manifold: MANIFOLD_SPHERE norm: NORM_FROBENIUS radius: 1
           manifold: MANIFOLD_SPHERE                | norm: NORM_FROBENIUS radius: 1
-          shape: [2, 9] manifold: MANIFOLD_OBLIQUE | norm: NORM_LARGEST_ROW radius: 3
+          shape: [2, 9] manifold: MANIFOLD_OBLIQUE | norm: NORM_LARGEST_ROW view: VIEW_LAST_TWO radius: 3
           shape: [9, 2] manifold: MANIFOLD_OBLIQUE norm: NORM_LARGEST_COLUMN | view: VIEW_LAST_TWO radius: 3
-          shape: [2, 9] manifold: MANIFOLD_CENTERED_OBLIQUE | norm: NORM_LARGEST_ROW radius: 3
+          shape: [2, 9] manifold: MANIFOLD_CENTERED_OBLIQUE | norm: NORM_LARGEST_ROW view: VIEW_LAST_TWO radius: 3
+          shape: [9] manifold: MANIFOLD_OBLIQUE    | norm: NORM_LARGEST_ROW radius: 3
+          shape: [5, 3, 3, 1] manifold: MANIFOLD_CENTERED_OBLIQUE | norm: NORM_LARGEST_ROW view: VIEW_FLATTENED radius: 3
           shape: [2, 8] manifold: MANIFOLD_SPECTRAL_BALL radius: 7 | norm: NORM_SPECTRAL view: VIEW_LAST_TWO
           shape: [2] manifold: MANIFOLD_EUCLIDEAN  | norm: NORM_ADAMW radius: 1 initial: INITIAL_ZERO
           shape: [2] manifold: MANIFOLD_EUCLIDEAN initial: INITIAL_ONE | norm: NORM_ADAMW radius: 1
@@ -61,7 +63,7 @@ final class ParameterChecksTest {
                     + " radius: 1 learning_rate_multiplier: 1",
                 RowRange.class),
             TextFormat.parse(
-                "name: 'b' rows: 16 heads: 1 manifold: MANIFOLD_OBLIQUE norm: NORM_LARGEST_ROW"
+                "name: 'b' rows: 16 heads: 1 manifold: MANIFOLD_OBLIQUE norm: NORM_LARGEST_ROW view: VIEW_LAST_TWO"
                     + " radius: 3 learning_rate_multiplier: 1",
                 RowRange.class));
     assertThat(ParameterChecks.complete(complete)).isEqualTo(complete);

@@ -35,6 +35,7 @@ final class PlannerTest {
                 .addShape(16)
                 .setManifold(Manifold.MANIFOLD_OBLIQUE)
                 .setNorm(Norm.NORM_LARGEST_ROW)
+                .setView(View.VIEW_LAST_TWO)
                 .setRadius(4)
                 .setLearningRateMultiplier(0.25)
                 .build(),
