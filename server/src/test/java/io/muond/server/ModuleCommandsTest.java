@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 /** Module trees from the command line to the daemon's weights. */
@@ -67,6 +68,33 @@ class ModuleCommandsTest extends CommandLineFixture {
       sum += (double) value * value;
     }
     return Math.sqrt(sum);
+  }
+
+  @Test
+  void whatIsFrozenIsLeftOutOfSteps() throws IOException {
+    Path tree =
+        tree(
+            """
+            {"sequence": [{"linear": {"name": "a", "out": 4, "in": 4, "rule": {"frozen": true}}},
+                          {"linear": {"name": "b", "out": 4, "in": 4}}]}
+            """);
+    String server = "--server=" + daemon.grpc();
+    muond("model", "create", server, "--model=half", "--module=" + tree, "--seed=3").succeeded();
+    Path before = file("before");
+    muond("weights", "read", server, "--model=half", "--out=" + before).succeeded();
+    Path gradients = write("g", Map.of("a", gaussian(16, 1), "b", gaussian(16, 2)), 4);
+    muond(
+            "step",
+            server,
+            "--model=half",
+            "--weights=" + before,
+            "--gradients=" + gradients,
+            "--learning-rate=0.1",
+            "--out=" + file("after"))
+        .succeeded();
+    assertThat(read(file("after"), "a")).isEqualTo(read(before, "a"));
+    assertThat(read(file("after"), "b")).isNotEqualTo(read(before, "b"));
+    muond("model", "delete", "half", server).succeeded();
   }
 
   @Test

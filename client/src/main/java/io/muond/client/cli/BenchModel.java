@@ -119,9 +119,8 @@ record BenchModel(Module module, Rule rule, int repeats) {
     List<Parameter> pieces = new ArrayList<>();
     Map<String, Tensor> gradients = new HashMap<>();
     for (Parameter parameter : model.parameters()) {
-      List<Parameter> parts = Pieces.of(parameter);
-      pieces.addAll(parts);
-      if (!parts.stream().allMatch(piece -> piece.getRule().getFrozen())) {
+      pieces.addAll(Pieces.of(parameter));
+      if (!Pieces.areFrozen(parameter)) {
         long[] shape = parameter.getShapeList().stream().mapToLong(Long::longValue).toArray();
         gradients.put(parameter.getName(), BenchCase.gaussian(shape));
       }

@@ -8,6 +8,11 @@ import java.util.List;
 final class Pieces {
   private Pieces() {}
 
+  /** Whether nothing of a parameter moves, so that it takes no gradients. */
+  static boolean areFrozen(Parameter parameter) {
+    return of(parameter).stream().allMatch(piece -> piece.getRule().getFrozen());
+  }
+
   /** A parameter's ranges as parameters, called as reports call them; itself if it has none. */
   static List<Parameter> of(Parameter parameter) {
     if (parameter.getRangesCount() == 0) {

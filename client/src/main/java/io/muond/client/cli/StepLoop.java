@@ -23,6 +23,9 @@ final class StepLoop {
   private final Console console;
   private final TreeMap<Long, StepReport> reports = new TreeMap<>();
 
+  /**
+   * @param gradients by name; those of frozen parameters are not sent
+   */
   StepLoop(
       ModelHandle model,
       Map<String, TensorData> gradients,
@@ -30,7 +33,10 @@ final class StepLoop {
       boolean keepReports,
       Console console) {
     this.model = model;
-    this.gradients = gradients;
+    this.gradients = new TreeMap<>(gradients);
+    model.parameters().stream()
+        .filter(Pieces::areFrozen)
+        .forEach(parameter -> this.gradients.remove(parameter.getName()));
     this.options = options;
     this.keepReports = keepReports;
     this.console = console;
