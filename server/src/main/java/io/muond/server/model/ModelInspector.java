@@ -79,6 +79,7 @@ final class ModelInspector {
     boolean gradients;
     Map<String, ParameterReport> reports = new HashMap<>();
     synchronized (state) {
+      state.requireReady(model.name());
       header =
           InspectionHeader.newBuilder()
               .setIncarnation(state.ledger().incarnation())

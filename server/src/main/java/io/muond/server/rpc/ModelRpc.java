@@ -107,11 +107,7 @@ final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
   @Override
   public void readWeights(
       ReadWeightsRequest request, StreamObserver<ReadWeightsResponse> responses) {
-    ServerCallStreamObserver<ReadWeightsResponse> call =
-        (ServerCallStreamObserver<ReadWeightsResponse>) responses;
-    Outbox<ReadWeightsResponse> outbox = new Outbox<>(call, () -> {});
-    call.setOnReadyHandler(outbox::drain);
-    call.setOnCancelHandler(outbox::cancel);
+    Outbox<ReadWeightsResponse> outbox = outbox(responses);
     Throwable failure = null;
     try {
       outbox.send(new WeightsSource(models.get(request.getModel()).read(request)));
@@ -124,11 +120,7 @@ final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
   @Override
   public void inspectModel(
       InspectModelRequest request, StreamObserver<InspectModelResponse> responses) {
-    ServerCallStreamObserver<InspectModelResponse> call =
-        (ServerCallStreamObserver<InspectModelResponse>) responses;
-    Outbox<InspectModelResponse> outbox = new Outbox<>(call, () -> {});
-    call.setOnReadyHandler(outbox::drain);
-    call.setOnCancelHandler(outbox::cancel);
+    Outbox<InspectModelResponse> outbox = outbox(responses);
     CompletableFuture<Inspection> inspection;
     try {
       inspection = models.get(request.getModel()).inspect(request);
@@ -145,6 +137,15 @@ final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
               outbox.finish(failure);
             },
             answers.executor());
+  }
+
+  /** What a call with one request and many answers sends. */
+  private static <T> Outbox<T> outbox(StreamObserver<T> responses) {
+    ServerCallStreamObserver<T> call = (ServerCallStreamObserver<T>) responses;
+    Outbox<T> outbox = new Outbox<>(call, () -> {});
+    call.setOnReadyHandler(outbox::drain);
+    call.setOnCancelHandler(outbox::cancel);
+    return outbox;
   }
 
   /** The header, then the chunks. */

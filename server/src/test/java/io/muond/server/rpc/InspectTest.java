@@ -73,6 +73,15 @@ class InspectTest {
     return client.get("m");
   }
 
+  @Test
+  void weightsThatHaveNotComeAreNotMeasured() {
+    CreateModelRequest.Builder request =
+        CreateModelRequest.newBuilder().setModel("m").setUpload(Upload.getDefaultInstance());
+    request.getParametersBuilder().addParameters(parameter("w", 2, 2));
+    client.create(request);
+    assertThat(refusal(this::inspect)).isEqualTo("FAILED_PRECONDITION/WEIGHTS_MISSING");
+  }
+
   private void write() {
     List<TensorChunk> chunks = new ArrayList<>();
     for (Parameter parameter : client.get("m").getParametersList()) {
