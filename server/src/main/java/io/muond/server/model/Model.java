@@ -107,20 +107,14 @@ public final class Model {
   public long stagedBytes() {
     synchronized (state) {
       OpenStep open = state.open();
-      return open == null
-          ? 0
-          : open.parts().values().stream().mapToLong(p -> p.contribution.receivedBytes()).sum();
+      return open == null ? 0 : open.receivedBytes();
     }
   }
 
   /** The largest residual of the last step's report, 0 if there is none. */
   public double worst(ToDoubleFunction<ParameterReport> residual) {
     synchronized (state) {
-      return state.ledger().last().stream()
-          .flatMap(step -> step.report().getParametersList().stream())
-          .mapToDouble(residual)
-          .max()
-          .orElse(0);
+      return state.ledger().worst(residual);
     }
   }
 

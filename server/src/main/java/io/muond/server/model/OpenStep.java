@@ -85,6 +85,11 @@ final class OpenStep {
     return parts;
   }
 
+  /** Gradient bytes that are here, as they came over the wire. */
+  long receivedBytes() {
+    return parts.values().stream().mapToLong(part -> part.contribution.receivedBytes()).sum();
+  }
+
   StepOptions options() {
     return options;
   }

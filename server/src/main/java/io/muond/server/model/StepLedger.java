@@ -1,8 +1,10 @@
 package io.muond.server.model;
 
+import io.muond.v1.ParameterReport;
 import io.muond.v1.StepHeader;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.function.ToDoubleFunction;
 
 /**
  * Exactly once: where a model's history stands. A step is the next one, or a repeat of the last, or
@@ -100,6 +102,15 @@ final class StepLedger {
 
   Optional<CommittedStep> last() {
     return now.last();
+  }
+
+  /** The largest residual of the last step's report, 0 if there is none. */
+  double worst(ToDoubleFunction<ParameterReport> residual) {
+    return now.last().stream()
+        .flatMap(step -> step.report().getParametersList().stream())
+        .mapToDouble(residual)
+        .max()
+        .orElse(0);
   }
 
   /** The history stands at {@code next} from now on. */
