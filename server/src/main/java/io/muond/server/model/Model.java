@@ -187,7 +187,6 @@ public final class Model {
       }
       state.setOpen(null);
       state.repeats().clear();
-      state.trace().lost();
       state.setReady();
     }
   }
@@ -241,14 +240,14 @@ public final class Model {
    * nobody reads them. To be called exclusively.
    */
   <T> CompletableFuture<List<T>> computeInSpare(Function<Shard, T> work) {
-    synchronized (state) {
-      state.trace().lost();
-    }
     return vacateSpare().thenCompose(ignored -> shards.onEach(work));
   }
 
   /** Completes once nobody reads the spare weights. To be called exclusively. */
   CompletableFuture<Void> vacateSpare() {
+    synchronized (state) {
+      state.trace().lost();
+    }
     return readers.vacate(1 - shards.committedBuffer());
   }
 
