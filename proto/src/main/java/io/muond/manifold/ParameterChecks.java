@@ -10,6 +10,10 @@ import java.util.regex.Pattern;
 
 /** The rules of {@code muond.v1.Parameter}, and its defaults. */
 public final class ParameterChecks {
+  /** What a parameter may be called. */
+  public static final String NAME_EXPECTATION =
+      "1 to 256 printable ASCII characters without spaces, '\"' and '\\'";
+
   private static final Pattern NAME = Pattern.compile("[!-~&&[^\"\\\\]]{1,256}");
   private static final Pattern RANGE_NAME = Pattern.compile("[!-~&&[^\"\\\\\\[\\]]]{1,128}");
 
@@ -23,16 +27,22 @@ public final class ParameterChecks {
    * @throws FieldException for the first field that is wrong
    */
   public static Parameter complete(Parameter declared) {
-    if (!NAME.matcher(declared.getName()).matches()) {
-      throw new FieldException(
-          "name",
-          Words.quote(declared.getName()),
-          "1 to 256 printable ASCII characters without spaces, '\"' and '\\'");
-    }
+    Require.that(
+        isName(declared.getName()), "name", Words.quote(declared.getName()), NAME_EXPECTATION);
     TensorChecks.shape(declared.getShapeList());
     return declared.getRangesCount() == 0
         ? TensorChecks.complete(declared, true)
         : withRanges(declared);
+  }
+
+  /** Whether a parameter may be called so. */
+  public static boolean isName(String name) {
+    return NAME.matcher(name).matches();
+  }
+
+  /** What reports call a range of a parameter. */
+  public static String pieceName(String parameter, RowRange range) {
+    return parameter + '[' + range.getName() + ']';
   }
 
   /**

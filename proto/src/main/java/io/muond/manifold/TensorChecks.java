@@ -11,7 +11,10 @@ import java.util.List;
 final class TensorChecks {
   private static final int MAX_GROUP_LENGTH = 128;
 
-  /** Dimensions, rows and matrices are counted in 31 bits by what computes with them. */
+  /** More than any layer has; a shape is copied for each copy of a layer. */
+  private static final int MAX_DIMENSIONS = 8;
+
+  /** Sizes, rows and matrices are counted in 31 bits by what computes with them. */
   private static final long MAX_COUNT = Integer.MAX_VALUE;
 
   /** 8 bytes per element leave room for every size that is made of it. */
@@ -20,6 +23,10 @@ final class TensorChecks {
   private TensorChecks() {}
 
   static void shape(List<Long> shape) {
+    if (shape.size() > MAX_DIMENSIONS) {
+      throw new FieldException(
+          "shape", shape.size() + " dimensions", "at most " + MAX_DIMENSIONS);
+    }
     long elements = 1;
     for (long dimension : shape) {
       if (dimension < 1 || dimension > MAX_COUNT) {

@@ -15,4 +15,13 @@ record Atom(TreePath path, double mass, double bound, Parameter parameter) {
   TreePath namePath() {
     return path.field("name");
   }
+
+  TreePath rangePath(int index) {
+    return path.field("ranges", index).field("name");
+  }
+
+  /** What is stepped as a parameter of its own: the ranges of fused weights, else the whole. */
+  int pieces() {
+    return Math.max(1, parameter.getRangesCount());
+  }
 }

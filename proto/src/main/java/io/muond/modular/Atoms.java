@@ -14,6 +14,7 @@ import io.muond.v1.Manifold;
 import io.muond.v1.Module;
 import io.muond.v1.Parameter;
 import io.muond.v1.View;
+import java.util.function.ToDoubleFunction;
 
 /** Makes parameters of atoms. */
 final class Atoms {
@@ -45,13 +46,13 @@ final class Atoms {
     } else {
       settings(parameter, linear.getSettings(), Manifold.MANIFOLD_STIEFEL);
     }
-    long heads = heads(linear, here);
+    long heads = Checks.heads(here, linear.getHeads(), "out", out);
     if (heads > 1) {
       parameter.addShape(heads);
     }
-    Parameter complete = complete(parameter.addShape(out / heads).addShape(in), here);
+    parameter.addShape(out / heads).addShape(in);
     double mass = mass(linear.hasMass(), linear.getMass(), here);
-    return new Atom(here, mass, NormBounds.linear(complete, (double) out, (double) in), complete);
+    return atom(here, mass, parameter, p -> NormBounds.linear(p, (double) out, (double) in));
   }
 
   /** What ranges say themselves must not be said beside them. */
@@ -77,24 +78,14 @@ final class Atoms {
     }
   }
 
-  private static long heads(Linear linear, TreePath here) {
-    long heads = Math.max(1, Integer.toUnsignedLong(linear.getHeads()));
-    if (linear.getOut() % heads != 0) {
-      throw new ModuleException(
-          here.field("heads"), heads + " (expected: a divisor of out, " + linear.getOut() + ")");
-    }
-    return heads;
-  }
-
   private static Atom embed(Embed embed, TreePath here) {
     Parameter.Builder parameter = named(embed.getName(), here);
     parameter
         .addShape(Checks.dimension(here.field("rows"), embed.getRows()))
         .addShape(Checks.dimension(here.field("columns"), embed.getColumns()));
     settings(parameter, embed.getSettings(), Manifold.MANIFOLD_OBLIQUE);
-    Parameter complete = complete(parameter, here);
     double mass = mass(embed.hasMass(), embed.getMass(), here);
-    return new Atom(here, mass, NormBounds.embed(complete), complete);
+    return atom(here, mass, parameter, NormBounds::embed);
   }
 
   private static Atom convolution(Convolution convolution, TreePath here) {
@@ -102,31 +93,28 @@ final class Atoms {
     parameter
         .addShape(Checks.dimension(here.field("out"), convolution.getOut()))
         .addShape(Checks.dimension(here.field("in"), convolution.getIn()));
-    if (convolution.getKernelCount() == 0) {
-      throw new ModuleException(here.field("kernel"), "empty (expected: at least one size)");
-    }
-    for (int i = 0; i < convolution.getKernelCount(); i++) {
-      parameter.addShape(Checks.dimension(here.field("kernel", i), convolution.getKernel(i)));
-    }
+    parameter.addAllShape(Checks.kernel(here, convolution.getKernelList()));
     settings(parameter, convolution.getSettings(), Manifold.MANIFOLD_STIEFEL);
-    boolean matrices =
-        Pair.of(parameter.getManifold(), parameter.getNorm())
-            .map(Pair::needsMatrices)
-            .orElse(false);
-    if (matrices && parameter.getView() == View.VIEW_UNSPECIFIED) {
-      parameter.setView(View.VIEW_KERNEL_POSITIONS);
+    if (parameter.getView() == View.VIEW_UNSPECIFIED) {
+      Pair.of(parameter.getManifold(), parameter.getNorm())
+          .filter(pair -> pair.seesMatrices(parameter.getShapeCount()))
+          .ifPresent(pair -> parameter.setView(kernelView(pair)));
     }
-    Parameter complete = complete(parameter, here);
     double mass = mass(convolution.hasMass(), convolution.getMass(), here);
-    return new Atom(here, mass, NormBounds.convolution(complete), complete);
+    return atom(here, mass, parameter, NormBounds::convolution);
+  }
+
+  /** Rows are filters. */
+  private static View kernelView(Pair pair) {
+    return pair.needsMatrices() ? View.VIEW_KERNEL_POSITIONS : View.VIEW_FLATTENED;
   }
 
   private static Atom bias(Bias bias, TreePath here) {
     Parameter.Builder parameter = named(bias.getName(), here);
     parameter.addShape(Checks.dimension(here.field("size"), bias.getSize()));
     settings(parameter, bias.getSettings(), Manifold.MANIFOLD_EUCLIDEAN);
-    Parameter complete = complete(parameter, here);
-    return new Atom(here, mass(bias.hasMass(), bias.getMass(), here), NormBounds.BIAS, complete);
+    double mass = mass(bias.hasMass(), bias.getMass(), here);
+    return atom(here, mass, parameter, p -> NormBounds.BIAS);
   }
 
   private static Atom gain(Gain gain, TreePath here) {
@@ -137,13 +125,21 @@ final class Atoms {
         && parameter.getInitial() == Initial.INITIAL_UNSPECIFIED) {
       parameter.setInitial(Initial.INITIAL_ONE);
     }
-    Parameter complete = complete(parameter, here);
     double mass = mass(gain.hasMass(), gain.getMass(), here);
-    return new Atom(here, mass, NormBounds.gain(complete), complete);
+    return atom(here, mass, parameter, NormBounds::gain);
   }
 
   private static Parameter.Builder named(String name, TreePath here) {
     return Parameter.newBuilder().setName(Checks.name(here.field("name"), name));
+  }
+
+  private static Atom atom(
+      TreePath here,
+      double mass,
+      Parameter.Builder parameter,
+      ToDoubleFunction<Parameter> bound) {
+    Parameter complete = complete(parameter, here);
+    return new Atom(here, mass, bound.applyAsDouble(complete), complete);
   }
 
   private static double mass(boolean given, double mass, TreePath here) {

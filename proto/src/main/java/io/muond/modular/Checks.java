@@ -1,12 +1,13 @@
 package io.muond.modular;
 
+import io.muond.manifold.ParameterChecks;
 import io.muond.manifold.Words;
-import java.util.regex.Pattern;
+import java.util.List;
 
 /** Rules for single values. */
 final class Checks {
-  /** Printable ASCII without spaces, quotes and backslashes. */
-  private static final Pattern NAME = Pattern.compile("[!-~&&[^\"\\\\]]{1,256}");
+  /** With the two sizes of its channels a kernel makes the most dimensions that a shape may have. */
+  private static final int MAX_KERNEL_SIZES = 6;
 
   private Checks() {}
 
@@ -47,12 +48,37 @@ final class Checks {
   }
 
   static String name(TreePath path, String name) {
-    if (!NAME.matcher(name).matches()) {
+    if (!ParameterChecks.isName(name)) {
       throw new ModuleException(
-          path,
-          Words.quote(name)
-              + " (expected: 1 to 256 printable ASCII characters other than space, \" and \\)");
+          path, Words.quote(name) + " (expected: " + ParameterChecks.NAME_EXPECTATION + ")");
     }
     return name;
+  }
+
+  /** The sizes of the field {@code kernel}. */
+  static List<Long> kernel(TreePath here, List<Long> kernel) {
+    if (kernel.isEmpty()) {
+      throw new ModuleException(here.field("kernel"), "empty (expected: at least one size)");
+    }
+    if (kernel.size() > MAX_KERNEL_SIZES) {
+      throw new ModuleException(
+          here.field("kernel"),
+          kernel.size() + " sizes (expected: at most " + MAX_KERNEL_SIZES + ")");
+    }
+    for (int i = 0; i < kernel.size(); i++) {
+      dimension(here.field("kernel", i), kernel.get(i));
+    }
+    return kernel;
+  }
+
+  /** Into how many heads the outputs are cut, which a field says how many are. */
+  static long heads(TreePath here, int heads, String field, long outputs) {
+    long given = Math.max(1, Integer.toUnsignedLong(heads));
+    if (outputs % given != 0) {
+      throw new ModuleException(
+          here.field("heads"),
+          "%d (expected: a divisor of %s, %d)".formatted(given, field, outputs));
+    }
+    return given;
   }
 }

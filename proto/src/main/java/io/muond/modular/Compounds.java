@@ -68,6 +68,7 @@ final class Compounds {
   private static Module convolutions(ConvolutionStack stack, TreePath here) {
     List<Long> channels = sizes(here, "channels", stack.getChannelsList());
     Module activation = activation(stack.getActivation(), here);
+    List<Long> kernel = Checks.kernel(here, stack.getKernelList());
     Layers layers = new Layers(stack.getName(), stack.getSettings(), 1);
     List<Module> modules = new ArrayList<>();
     for (int i = 1; i < channels.size(); i++) {
@@ -76,7 +77,7 @@ final class Compounds {
               .setName(layers.prefixed("conv" + i))
               .setOut(channels.get(i))
               .setIn(channels.get(i - 1))
-              .addAllKernel(stack.getKernelList())
+              .addAllKernel(kernel)
               .setSettings(stack.getSettings());
       modules.add(Module.newBuilder().setConvolution(convolution).build());
       modules.add(activation);
@@ -86,6 +87,7 @@ final class Compounds {
 
   private static Module attention(Attention attention, TreePath here) {
     long width = Checks.dimension(here.field("width"), attention.getWidth());
+    Checks.heads(here, attention.getHeads(), "width", width);
     double scale = softmaxScale(attention.hasSoftmaxScale(), attention.getSoftmaxScale(), here);
     return new Layers(attention.getName(), attention.getSettings(), attention.getHeads())
         .attention(width, scale);
@@ -93,6 +95,7 @@ final class Compounds {
 
   private static Module block(GptBlock block, TreePath here) {
     long width = Checks.dimension(here.field("width"), block.getWidth());
+    Checks.heads(here, block.getHeads(), "width", width);
     long hidden = hidden(block.getHidden(), width, here);
     long blocks = orDefault(here.field("blocks"), block.getBlocks(), 1);
     double scale = softmaxScale(block.hasSoftmaxScale(), block.getSoftmaxScale(), here);
@@ -103,6 +106,7 @@ final class Compounds {
   private static Module gpt(Gpt gpt, TreePath here) {
     long vocabulary = Checks.dimension(here.field("vocabulary"), gpt.getVocabulary());
     long width = Checks.dimension(here.field("width"), gpt.getWidth());
+    Checks.heads(here, gpt.getHeads(), "width", width);
     long blocks = Checks.atLeastOne(here.field("blocks"), gpt.getBlocks());
     long hidden = hidden(gpt.getHidden(), width, here);
     double mass =

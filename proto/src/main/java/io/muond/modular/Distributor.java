@@ -1,7 +1,8 @@
 package io.muond.modular;
 
+import io.muond.manifold.ParameterChecks;
 import io.muond.manifold.Words;
-import io.muond.v1.Module;
+import io.muond.v1.Parameter;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -34,38 +35,22 @@ final class Distributor {
       place(node, target, rescale, suffix);
       return;
     }
-    Module module = node.module();
-    switch (module.getKindCase()) {
-      case SEQUENCE -> sequence(node, target, rescale, suffix);
-      case TUPLE, SUM -> {
-        for (Measured child : node.children()) {
-          visit(child, share(target, child.mass(), node.mass()), rescale, suffix);
+    switch (node.module().getKindCase()) {
+      case SEQUENCE, TUPLE, SUM -> {
+        for (Measured.Carrier carrier : node.carriers()) {
+          Measured child = carrier.module();
+          double share = share(target, child.mass(), node.mass());
+          visit(child, divide(child, share, carrier.after()), rescale, suffix);
         }
       }
       case SCALE -> {
-        double factor = Math.abs(module.getScale().getFactor());
+        double factor = Math.abs(node.module().getScale().getFactor());
         visit(node.child(), target / factor, rescale, suffix);
       }
       case REPEAT -> repeat(node, target, rescale, suffix);
       case MASS ->
           visit(node.child(), target, rescale * (node.mass() / node.child().mass()), suffix);
-      default -> throw new IllegalStateException(module.getKindCase() + " has no atoms");
-    }
-  }
-
-  /** M_i gets t (m_i / m), divided by the sensitivity of all that follows it. */
-  private void sequence(Measured node, double target, double rescale, String suffix) {
-    List<Measured> children = node.children();
-    double[] after = new double[children.size()];
-    double product = 1;
-    for (int i = children.size() - 1; i >= 0; i--) {
-      after[i] = product;
-      product *= children.get(i).sensitivity();
-    }
-    for (int i = 0; i < children.size(); i++) {
-      Measured child = children.get(i);
-      double share = share(target, child.mass(), node.mass());
-      visit(child, divide(child, share, after[i]), rescale, suffix);
+      default -> throw new IllegalStateException(node.module().getKindCase() + " has no atoms");
     }
   }
 
@@ -80,11 +65,12 @@ final class Distributor {
 
   private void place(Measured node, double target, double rescale, String suffix) {
     TreePath at = node.atom().namePath();
-    String name = Checks.name(at, node.atom().parameter().getName() + suffix);
-    TreePath before = names.putIfAbsent(name, at);
-    if (before != null) {
-      throw new ModuleException(
-          at, Words.quote(name) + " is also the name at " + before + " (expected: distinct names)");
+    Parameter parameter = node.atom().parameter();
+    String name = Checks.name(at, parameter.getName() + suffix);
+    requireNew(name, at);
+    for (int i = 0; i < parameter.getRangesCount(); i++) {
+      requireNew(
+          ParameterChecks.pieceName(name, parameter.getRanges(i)), node.atom().rangePath(i));
     }
     double mass = node.mass() * rescale;
     if (!Double.isFinite(mass) || !Double.isFinite(target)) {
@@ -93,6 +79,15 @@ final class Distributor {
           "mass " + mass + ", learning-rate multiplier " + target + " (expected: finite numbers)");
     }
     atoms.add(new PlacedAtom(node.atom(), name, mass, target));
+  }
+
+  /** Reports call ranges by names of their own, which are nobody else's. */
+  private void requireNew(String name, TreePath at) {
+    TreePath before = names.putIfAbsent(name, at);
+    if (before != null) {
+      throw new ModuleException(
+          at, Words.quote(name) + " is also the name at " + before + " (expected: distinct names)");
+    }
   }
 
   private static double divide(Measured node, double share, double after) {

@@ -89,7 +89,19 @@ final class Fields {
   static void expect(JsonReader json, TreePath path, JsonToken token, String what)
       throws IOException {
     if (json.peek() != token) {
-      throw new ModuleException(path, json.peek() + " (expected: " + what + ")");
+      throw new ModuleException(path, found(json) + " (expected: " + what + ")");
     }
+  }
+
+  private static String found(JsonReader json) throws IOException {
+    return switch (json.peek()) {
+      case BEGIN_ARRAY -> "an array";
+      case BEGIN_OBJECT -> "an object";
+      case STRING -> Words.quote(json.nextString());
+      case NUMBER -> json.nextString();
+      case BOOLEAN -> String.valueOf(json.nextBoolean());
+      case NULL -> "null";
+      default -> "nothing";
+    };
   }
 }

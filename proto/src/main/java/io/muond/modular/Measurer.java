@@ -1,5 +1,6 @@
 package io.muond.modular;
 
+import io.muond.modular.Measured.Totals;
 import io.muond.v1.Module;
 import java.util.ArrayList;
 import java.util.List;
@@ -7,7 +8,8 @@ import java.util.function.ToDoubleFunction;
 
 /** Goes up a tree: checks every module and finds masses, sensitivities and bounds. */
 final class Measurer {
-  private int declared;
+  private long atomsSoFar;
+  private int modulesSoFar;
 
   private Measurer() {}
 
@@ -20,12 +22,15 @@ final class Measurer {
       throw new ModuleException(
           path, "too deep (expected: at most " + Planner.MAX_DEPTH + " levels)");
     }
+    if (++modulesSoFar > Planner.MAX_MODULES) {
+      throw new ModuleException(
+          TreePath.ROOT,
+          "more than %1$d modules (expected: at most %1$d)".formatted(Planner.MAX_MODULES));
+    }
     return switch (module.getKindCase()) {
       case LINEAR, EMBED, CONVOLUTION, BIAS, GAIN -> atom(module, path);
-      case BOND -> {
-        double sensitivity = Bonds.sensitivity(module.getBond(), path);
-        yield measured(new Measured(module, path, 0, sensitivity, sensitivity, null, 0, List.of()));
-      }
+      case BOND ->
+          measured(Measured.bond(module, path, Bonds.sensitivity(module.getBond(), path)));
       case SEQUENCE -> sequence(module, path, depth);
       case TUPLE -> sideBySide(module, path, "tuple", module.getTuple().getModulesList(), depth);
       case SUM -> sideBySide(module, path, "sum", module.getSum().getModulesList(), depth);
@@ -43,47 +48,44 @@ final class Measurer {
 
   private Measured atom(Module module, TreePath path) {
     // Counted on the way, so that a tree of too many costs no memory.
-    if (++declared > Planner.MAX_ATOMS) {
+    atomsSoFar += Math.max(1, module.getLinear().getRangesCount());
+    if (atomsSoFar > Planner.MAX_ATOMS) {
       throw tooMany(TreePath.ROOT, "more than " + Planner.MAX_ATOMS + " atoms");
     }
-    Atom atom = Atoms.read(module, path);
-    return measured(new Measured(module, path, atom.mass(), 1, atom.bound(), atom, 1, List.of()));
+    return measured(Measured.atom(module, path, Atoms.read(module, path)));
   }
 
   private Measured sequence(Module module, TreePath path, int depth) {
     List<Measured> children =
         children(module.getSequence().getModulesList(), path, "sequence", depth);
-    double sensitivity = product(children, Measured::sensitivity);
-    double bound = product(children, Measured::bound);
-    return measured(
-        new Measured(
-            module, path, mass(children), sensitivity, bound, null, atoms(children), children));
+    Totals totals =
+        new Totals(
+            sum(children, Measured::mass),
+            product(children, Measured::sensitivity),
+            product(children, Measured::bound),
+            atoms(children));
+    return measured(Measured.inSequence(module, path, totals, children));
   }
 
   private Measured sideBySide(
       Module module, TreePath path, String kind, List<Module> modules, int depth) {
     List<Measured> children = children(modules, path, kind, depth);
-    double sensitivity = children.stream().mapToDouble(Measured::sensitivity).sum();
-    double bound = children.stream().mapToDouble(Measured::bound).sum();
-    return measured(
-        new Measured(
-            module, path, mass(children), sensitivity, bound, null, atoms(children), children));
+    Totals totals =
+        new Totals(
+            sum(children, Measured::mass),
+            sum(children, Measured::sensitivity),
+            sum(children, Measured::bound),
+            atoms(children));
+    return measured(Measured.of(module, path, totals, children));
   }
 
   private Measured scale(Module module, TreePath path, int depth) {
     TreePath here = path.child("scale");
     double factor = Math.abs(Checks.notZero(here.field("factor"), module.getScale().getFactor()));
     Measured of = measure(module.getScale().getOf(), here.child("of"), depth + 1);
-    return measured(
-        new Measured(
-            module,
-            path,
-            of.mass(),
-            factor * of.sensitivity(),
-            factor * of.bound(),
-            null,
-            of.atoms(),
-            List.of(of)));
+    Totals totals =
+        new Totals(of.mass(), factor * of.sensitivity(), factor * of.bound(), of.atoms());
+    return measured(Measured.of(module, path, totals, List.of(of)));
   }
 
   private Measured repeat(Module module, TreePath path, int depth) {
@@ -94,16 +96,13 @@ final class Measurer {
       throw tooMany(
           path, of.atoms() == 1 ? count + " atoms" : count + " times " + of.atoms() + " atoms");
     }
-    return measured(
-        new Measured(
-            module,
-            path,
+    Totals totals =
+        new Totals(
             count * of.mass(),
             Math.pow(of.sensitivity(), (double) count),
             Math.pow(of.bound(), (double) count),
-            null,
-            count * of.atoms(),
-            List.of(of)));
+            count * of.atoms());
+    return measured(Measured.of(module, path, totals, List.of(of)));
   }
 
   private Measured mass(Module module, TreePath path, int depth) {
@@ -113,16 +112,15 @@ final class Measurer {
     if (of.mass() == 0) {
       throw new ModuleException(here.child("of"), "mass 0 (expected: a module of mass > 0)");
     }
-    return measured(
-        new Measured(
-            module, path, absolute, of.sensitivity(), of.bound(), null, of.atoms(), List.of(of)));
+    Totals totals = new Totals(absolute, of.sensitivity(), of.bound(), of.atoms());
+    return measured(Measured.of(module, path, totals, List.of(of)));
   }
 
   private List<Measured> children(List<Module> modules, TreePath path, String kind, int depth) {
     if (modules.isEmpty()) {
       throw new ModuleException(path.child(kind), "empty (expected: at least one module)");
     }
-    List<Measured> children = new ArrayList<>(modules.size());
+    List<Measured> children = new ArrayList<>();
     for (int i = 0; i < modules.size(); i++) {
       children.add(measure(modules.get(i), path.child(kind, i), depth + 1));
     }
@@ -133,8 +131,8 @@ final class Measurer {
     return children.stream().mapToDouble(value).reduce(1, (a, b) -> a * b);
   }
 
-  private static double mass(List<Measured> children) {
-    return children.stream().mapToDouble(Measured::mass).sum();
+  private static double sum(List<Measured> children, ToDoubleFunction<Measured> value) {
+    return children.stream().mapToDouble(value).sum();
   }
 
   private static long atoms(List<Measured> children) {

@@ -20,7 +20,10 @@ public final class Planner {
    */
   public static final int MAX_DEPTH = 48;
 
-  /** Most atoms in a tree, copies by repeat counted. */
+  /** Most modules in a tree, copies not counted: enough for the longest stack of layers. */
+  public static final int MAX_MODULES = 300_000;
+
+  /** Most atoms in a tree, copies by repeat counted, of fused weights each range. */
   public static final int MAX_ATOMS = 100_000;
 
   private Planner() {}

@@ -82,6 +82,7 @@ final class ParameterChecksTest {
           name: 'a b'                             | name: "a b" (expected: 1 to 256 printable ASCII
           shape: [3, 0]                           | shape: (3, 0) (expected: each dimension 1 to 2147483647)
           shape: [2147483648]                     | shape: (2147483648) (expected: each dimension
+          shape: [1, 1, 1, 1, 1, 1, 1, 1, 1] | shape: 9 dimensions (expected: at most 8)
           shape: [2147483647, 2147483647]         | shape: (2147483647, 2147483647) (expected: fewer than 2^58 elements)
           shape: [2147483647, 2147483647, 2147483647] | shape: (2147483647, 2147483647, 2147483647) (expected: fewer
           shape: [2, 2] manifold: 9               | manifold: 9 (expected: a known manifold)

@@ -2,6 +2,7 @@ package io.muond.modular;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.TextFormat;
@@ -13,6 +14,7 @@ import io.muond.v1.Parameter;
 import io.muond.v1.Plan;
 import io.muond.v1.PlannedAtom;
 import io.muond.v1.View;
+import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -62,6 +64,9 @@ final class PlannerTest {
           {'convolution':{'name':'w','out':8,'in':2,'kernel':[2,4]}} | shape: [8, 2, 2, 4] manifold: MANIFOLD_STIEFEL norm: NORM_SPECTRAL view: VIEW_KERNEL_POSITIONS radius: 0.25
           {'convolution':{'name':'w','out':16,'in':2,'kernel':[2],'view':'flattened'}} | shape: [16, 2, 2] manifold: MANIFOLD_STIEFEL norm: NORM_SPECTRAL view: VIEW_FLATTENED radius: 2
           {'convolution':{'name':'w','out':8,'in':2,'kernel':[2],'manifold':'sphere'}} | shape: [8, 2, 2] manifold: MANIFOLD_SPHERE norm: NORM_FROBENIUS radius: 1
+          {'convolution':{'name':'w','out':3,'in':2,'kernel':[8],'manifold':'oblique'}} | shape: [3, 2, 8] manifold: MANIFOLD_OBLIQUE norm: NORM_LARGEST_ROW view: VIEW_FLATTENED radius: 4
+          {'convolution':{'name':'w','out':3,'in':2,'kernel':[8],'manifold':'centered-oblique'}} | shape: [3, 2, 8] manifold: MANIFOLD_CENTERED_OBLIQUE norm: NORM_LARGEST_ROW view: VIEW_FLATTENED radius: 4
+          {'convolution':{'name':'w','out':3,'in':2,'kernel':[4],'manifold':'oblique','view':'last-two'}} | shape: [3, 2, 4] manifold: MANIFOLD_OBLIQUE norm: NORM_LARGEST_ROW view: VIEW_LAST_TWO radius: 2
           {'bias':{'name':'w','size':3}} | shape: [3] manifold: MANIFOLD_EUCLIDEAN norm: NORM_ADAMW radius: 1 initial: INITIAL_ZERO
           {'gain':{'name':'w','size':3}} | shape: [3] manifold: MANIFOLD_EUCLIDEAN norm: NORM_ADAMW radius: 1 initial: INITIAL_ONE
           {'gain':{'name':'w','size':3,'initial':'zero','rule':{'weight_decay':0.5}}} | shape: [3] manifold: MANIFOLD_EUCLIDEAN norm: NORM_ADAMW radius: 1 initial: INITIAL_ZERO rule {weight_decay: 0.5}
@@ -162,6 +167,21 @@ final class PlannerTest {
     String atom = "{'linear': {'name': 'w', 'out': 1, 'in': 1}}";
     assertThat(plan("{'repeat': {'count': 100000, 'of': " + atom + "}}").getAtomsCount())
         .isEqualTo(100_000);
+  }
+
+  /** Bonds have nothing to be told: what they do to targets is known before the copies are made. */
+  @Test
+  void bondsAreNotVisitedForEachCopy() {
+    String bonds = "{'bond': {'kind': 'relu'}},".repeat(200_000);
+    String of = "{'sequence': [" + bonds + "{'linear': {'name': 'w', 'out': 1, 'in': 1}}]}";
+    Module module = module("{'repeat': {'count': 1, 'of': " + of + "}}");
+    Module copied =
+        Module.newBuilder(module)
+            .setRepeat(module.getRepeat().toBuilder().setCount(100_000))
+            .build();
+    assertTimeoutPreemptively(
+        Duration.ofSeconds(30),
+        () -> assertThat(Planner.plan(copied).getAtomsCount()).isEqualTo(100_000));
   }
 
   /** The deepest module is the one with the most inside. */

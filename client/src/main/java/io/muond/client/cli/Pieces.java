@@ -22,7 +22,7 @@ final class Pieces {
         .map(
             range ->
                 ParameterChecks.tensor(range, parameter.getShapeList()).toBuilder()
-                    .setName(parameter.getName() + '[' + range.getName() + ']')
+                    .setName(ParameterChecks.pieceName(parameter.getName(), range))
                     .build())
         .toList();
   }

@@ -58,7 +58,7 @@ final class ParameterReader {
       Parameter part = ParameterChecks.tensor(range, complete.getShapeList());
       io.muond.v1.Rule rule = rule(pair(part), range.hasRule(), range.getRule());
       complete.setRanges(i, range.toBuilder().setRule(rule));
-      add(complete.getName() + '[' + range.getName() + ']', part.toBuilder().setRule(rule).build());
+      add(ParameterChecks.pieceName(complete.getName(), range), part.toBuilder().setRule(rule).build());
     }
     return new ParameterSpec(index, complete.build(), pieces);
   }
