@@ -1,7 +1,7 @@
 package io.muond.manifold;
 
-/** Refuses values that break a rule. */
-final class Require {
+/** Refuses values that break a rule, with a {@link FieldException}. */
+public final class Require {
   private Require() {}
 
   static void that(boolean valid, String field, Object value, String expectation) {
@@ -10,11 +10,13 @@ final class Require {
     }
   }
 
-  static void positive(String field, double value) {
+  /** Refuses what is not finite and above 0. */
+  public static void positive(String field, double value) {
     that(value > 0 && Double.isFinite(value), field, value, "a finite number > 0");
   }
 
-  static void notNegative(String field, double value) {
+  /** Refuses what is not finite and at least 0. */
+  public static void notNegative(String field, double value) {
     that(value >= 0 && Double.isFinite(value), field, value, "a finite number >= 0");
   }
 

@@ -24,8 +24,7 @@ final class TensorChecks {
 
   static void shape(List<Long> shape) {
     if (shape.size() > MAX_DIMENSIONS) {
-      throw new FieldException(
-          "shape", shape.size() + " dimensions", "at most " + MAX_DIMENSIONS);
+      throw new FieldException("shape", shape.size() + " dimensions", "at most " + MAX_DIMENSIONS);
     }
     long elements = 1;
     for (long dimension : shape) {

@@ -39,7 +39,8 @@ public final class Words {
     return constant.getName().substring(prefix.length()).toLowerCase(Locale.ROOT).replace('_', '-');
   }
 
-  static String of(ProtocolMessageEnum constant) {
+  /** The word for a constant that is known. */
+  public static String of(ProtocolMessageEnum constant) {
     return of(constant.getValueDescriptor());
   }
 

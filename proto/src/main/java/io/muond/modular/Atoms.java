@@ -134,10 +134,7 @@ final class Atoms {
   }
 
   private static Atom atom(
-      TreePath here,
-      double mass,
-      Parameter.Builder parameter,
-      ToDoubleFunction<Parameter> bound) {
+      TreePath here, double mass, Parameter.Builder parameter, ToDoubleFunction<Parameter> bound) {
     Parameter complete = complete(parameter, here);
     return new Atom(here, mass, bound.applyAsDouble(complete), complete);
   }

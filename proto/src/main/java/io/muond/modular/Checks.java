@@ -1,26 +1,34 @@
 package io.muond.modular;
 
+import io.muond.manifold.FieldException;
 import io.muond.manifold.ParameterChecks;
+import io.muond.manifold.Require;
 import io.muond.manifold.Words;
 import java.util.List;
+import java.util.function.ObjDoubleConsumer;
 
 /** Rules for single values. */
 final class Checks {
-  /** With the two sizes of its channels a kernel makes the most dimensions that a shape may have. */
+  /**
+   * With the two sizes of its channels a kernel makes the most dimensions that a shape may have.
+   */
   private static final int MAX_KERNEL_SIZES = 6;
 
   private Checks() {}
 
   static double positive(TreePath path, double value) {
-    if (!(value > 0) || Double.isInfinite(value)) {
-      throw new ModuleException(path, value + " (expected: a finite number > 0)");
-    }
-    return value;
+    return checked(path, value, Require::positive);
   }
 
   static double notNegative(TreePath path, double value) {
-    if (!(value >= 0) || Double.isInfinite(value)) {
-      throw new ModuleException(path, value + " (expected: a finite number >= 0)");
+    return checked(path, value, Require::notNegative);
+  }
+
+  private static double checked(TreePath path, double value, ObjDoubleConsumer<String> require) {
+    try {
+      require.accept("value", value);
+    } catch (FieldException e) {
+      throw new ModuleException(path, e.fault(), e);
     }
     return value;
   }

@@ -69,8 +69,7 @@ final class Distributor {
     String name = Checks.name(at, parameter.getName() + suffix);
     requireNew(name, at);
     for (int i = 0; i < parameter.getRangesCount(); i++) {
-      requireNew(
-          ParameterChecks.pieceName(name, parameter.getRanges(i)), node.atom().rangePath(i));
+      requireNew(ParameterChecks.pieceName(name, parameter.getRanges(i)), node.atom().rangePath(i));
     }
     double mass = node.mass() * rescale;
     if (!Double.isFinite(mass) || !Double.isFinite(target)) {

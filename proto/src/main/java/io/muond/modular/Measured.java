@@ -51,8 +51,7 @@ record Measured(
   }
 
   /** One after the other: what follows a child multiplies what it hands on. */
-  static Measured inSequence(
-      Module module, TreePath path, Totals totals, List<Measured> children) {
+  static Measured inSequence(Module module, TreePath path, Totals totals, List<Measured> children) {
     double[] after = new double[children.size()];
     double product = 1;
     for (int i = children.size() - 1; i >= 0; i--) {

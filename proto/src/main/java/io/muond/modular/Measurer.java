@@ -29,8 +29,7 @@ final class Measurer {
     }
     return switch (module.getKindCase()) {
       case LINEAR, EMBED, CONVOLUTION, BIAS, GAIN -> atom(module, path);
-      case BOND ->
-          measured(Measured.bond(module, path, Bonds.sensitivity(module.getBond(), path)));
+      case BOND -> measured(Measured.bond(module, path, Bonds.sensitivity(module.getBond(), path)));
       case SEQUENCE -> sequence(module, path, depth);
       case TUPLE -> sideBySide(module, path, "tuple", module.getTuple().getModulesList(), depth);
       case SUM -> sideBySide(module, path, "sum", module.getSum().getModulesList(), depth);

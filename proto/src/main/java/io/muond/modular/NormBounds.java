@@ -50,9 +50,10 @@ final class NormBounds {
   }
 
   /**
-   * Of y_p = sum_k W_k x_{p + k} over K kernel positions k, where as many positions p go out as
-   * come in: by the triangle inequality sum_k ||W_k||, and, W being all W_k side by side, ||W||
-   * sqrt(K), because each x is in the patches of at most K positions.
+   * Of y_p = sum_k W_k x_{p + k} over K kernel positions k, with stride 1 and at least as many
+   * positions p that go out as come in ("same" padding): by the triangle inequality sum_k ||W_k||,
+   * and, W being all W_k side by side, ||W|| sqrt(K), because each x is in the patches of at most K
+   * positions.
    *
    * @param parameter complete, of shape (out, in, kernel...)
    */
@@ -108,6 +109,16 @@ final class NormBounds {
    */
   static double gain(Parameter parameter) {
     return frobenius(parameter, pair(parameter), matrices(parameter));
+  }
+
+  /**
+   * The root mean square of b in x + b.
+   *
+   * @param parameter complete, of shape (size)
+   */
+  static double bias(Parameter parameter) {
+    double norm = frobenius(parameter, pair(parameter), matrices(parameter));
+    return norm / Math.sqrt((double) parameter.getShape(0));
   }
 
   private static double frobenius(Parameter parameter, Pair pair, Matrices matrices) {

@@ -6,10 +6,12 @@ import io.muond.v1.Module;
 import io.muond.v1.Parameter;
 import io.muond.v1.Plan;
 import io.muond.v1.PlannedAtom;
+import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Optional;
 
 /**
- * Applies the composition rules of {@code muond.v1.Module} to a tree, in double precision. Both
+ * Applies the composition rules of {@code muond.v1.Module} to a tree, in double precision. All
  * methods check every rule and throw {@link ModuleException} for the first that is broken.
  */
 public final class Planner {
@@ -28,31 +30,44 @@ public final class Planner {
 
   private Planner() {}
 
+  /** All that there is to know of a tree. */
+  public static PlannedTree read(Module module) {
+    Measured root = Measurer.measure(requireNonNull(module, "module is null"));
+    List<PlacedAtom> atoms = Distributor.distribute(root);
+    // Copies share the text of their path.
+    IdentityHashMap<TreePath, String> texts = new IdentityHashMap<>();
+    return new PlannedTree(
+        plan(root, atoms),
+        atoms.stream().map(PlacedAtom::parameter).toList(),
+        atoms.stream()
+            .map(atom -> texts.computeIfAbsent(atom.atom().path(), TreePath::toString))
+            .toList());
+  }
+
   /** Masses, sensitivities, learning-rate multipliers and the bounds that the manifolds give. */
   public static Plan plan(Module module) {
     Measured root = Measurer.measure(requireNonNull(module, "module is null"));
+    return plan(root, Distributor.distribute(root));
+  }
+
+  private static Plan plan(Measured root, List<PlacedAtom> atoms) {
     Plan.Builder plan = Plan.newBuilder().setMass(root.mass()).setSensitivity(root.sensitivity());
-    for (PlacedAtom atom : Distributor.distribute(root)) {
+    for (PlacedAtom atom : atoms) {
       PlannedAtom.Builder planned =
           PlannedAtom.newBuilder()
               .setName(atom.name())
               .setMass(atom.mass())
               .setSensitivity(1)
               .setLearningRateMultiplier(atom.target());
-      if (isBound(atom.atom().bound())) {
+      if (LipschitzBound.isBound(atom.atom().bound())) {
         planned.setNormBound(atom.atom().bound());
       }
       plan.addAtoms(planned);
     }
-    if (isBound(root.bound())) {
-      plan.setLipschitzBound(root.bound());
-    }
+    Optional<String> fault = LipschitzBound.fault(root);
+    fault.ifPresentOrElse(
+        plan::setNoLipschitzBoundBecause, () -> plan.setLipschitzBound(root.bound()));
     return plan.build();
-  }
-
-  /** Not where a weight is free, nor where products of bounds have left the range of double. */
-  private static boolean isBound(double bound) {
-    return bound > 0 && Double.isFinite(bound);
   }
 
   /**
@@ -60,7 +75,6 @@ public final class Planner {
    * learning-rate multipliers set.
    */
   public static List<Parameter> parameters(Module module) {
-    Measured root = Measurer.measure(requireNonNull(module, "module is null"));
-    return Distributor.distribute(root).stream().map(PlacedAtom::parameter).toList();
+    return read(module).parameters();
   }
 }
