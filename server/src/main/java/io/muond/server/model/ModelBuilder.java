@@ -70,7 +70,7 @@ final class ModelBuilder {
         Precision precision = piece.spec().rule().precision();
         if (!engine.supports(precision)) {
           throw Refusals.invalidField(
-              "rule.precision of parameter \"" + piece.name() + '"',
+              piece.ruleField() + ".precision of parameter \"" + piece.name() + '"',
               precision,
               "one that the engine \"" + engine.kind() + "\" has");
         }

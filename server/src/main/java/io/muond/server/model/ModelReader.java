@@ -2,10 +2,10 @@ package io.muond.server.model;
 
 import static java.util.Objects.requireNonNull;
 
+import io.muond.modular.PlannedTree;
 import io.muond.v1.CreateModelRequest;
 import io.muond.v1.CreateModelRequest.InitializationCase;
 import io.muond.v1.Parameter;
-import io.muond.v1.Plan;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -46,12 +46,16 @@ final class ModelReader {
           Integer.toUnsignedString(maxWorkers),
           "at least the number of workers, " + workers.size() + ", and at most " + MAX_WORKERS);
     }
-    List<ParameterSpec> parameters = parameters();
+    Optional<PlannedTree> tree =
+        request.hasModule()
+            ? Optional.of(ModuleLayout.read(request.getModule()))
+            : Optional.empty();
+    List<ParameterSpec> parameters = parameters(tree);
     return new ModelSpec(
         name,
         request,
         parameters,
-        plan(),
+        tree.map(PlannedTree::plan),
         workers,
         maxWorkers,
         leaseTtl(),
@@ -89,16 +93,9 @@ final class ModelReader {
     return List.copyOf(sorted);
   }
 
-  private List<ParameterSpec> parameters() {
-    List<Parameter> declared =
-        switch (request.getLayoutCase()) {
-          case PARAMETERS -> flatParameters();
-          case MODULE -> ModuleLayout.parameters(request.getModule());
-          case LAYOUT_NOT_SET ->
-              throw Refusals.invalidField("layout", "absent", "parameters or module");
-        };
+  private List<ParameterSpec> parameters(Optional<PlannedTree> tree) {
+    List<Parameter> declared = tree.map(PlannedTree::parameters).orElseGet(this::flatParameters);
     RuleReader.checkDefault("default_rule", request.getDefaultRule());
-    String field = request.hasModule() ? "module.parameters" : "parameters.parameters";
     Set<String> names = new HashSet<>();
     List<ParameterSpec> specs = new ArrayList<>();
     int pieces = 0;
@@ -107,9 +104,11 @@ final class ModelReader {
         throw Refusals.duplicateParameter(parameter.getName());
       }
       int index = specs.size();
+      String field =
+          tree.map(planned -> ModuleLayout.field(planned.paths().get(index)))
+              .orElse("parameters.parameters[" + index + "]");
       ParameterSpec spec =
-          ParameterReader.read(
-              field + "[" + index + "]", index, pieces, parameter, request.getDefaultRule());
+          ParameterReader.read(field, index, pieces, parameter, request.getDefaultRule());
       specs.add(spec);
       pieces += spec.pieces().size();
     }
@@ -130,17 +129,14 @@ final class ModelReader {
   }
 
   private List<Parameter> flatParameters() {
+    if (!request.hasParameters()) {
+      throw Refusals.invalidField("layout", "absent", "parameters or module");
+    }
     List<Parameter> declared = request.getParameters().getParametersList();
     if (declared.isEmpty()) {
       throw Refusals.invalidField("parameters.parameters", "empty", "at least one parameter");
     }
     return declared;
-  }
-
-  private Optional<Plan> plan() {
-    return request.hasModule()
-        ? Optional.of(ModuleLayout.plan(request.getModule()))
-        : Optional.empty();
   }
 
   private Optional<Duration> leaseTtl() {

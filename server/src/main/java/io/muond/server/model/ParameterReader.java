@@ -19,12 +19,17 @@ import java.util.List;
 
 /** Checks one declared parameter, fills in its defaults and cuts it into pieces. */
 final class ParameterReader {
+  private static final String DEFAULT_RULE = "default_rule";
+
+  private final String field;
   private final Parameter.Builder complete;
   private final io.muond.v1.Rule defaultRule;
   private final int firstPiece;
   private final List<Piece> pieces = new ArrayList<>();
 
-  private ParameterReader(Parameter complete, io.muond.v1.Rule defaultRule, int firstPiece) {
+  private ParameterReader(
+      String field, Parameter complete, io.muond.v1.Rule defaultRule, int firstPiece) {
+    this.field = field;
     this.complete = complete.toBuilder();
     this.defaultRule = defaultRule;
     this.firstPiece = firstPiece;
@@ -42,7 +47,7 @@ final class ParameterReader {
       String field, int index, int piece, Parameter declared, io.muond.v1.Rule defaultRule) {
     try {
       Parameter complete = ParameterChecks.complete(declared);
-      return new ParameterReader(complete, defaultRule, piece).read(index);
+      return new ParameterReader(field, complete, defaultRule, piece).read(index);
     } catch (FieldException e) {
       throw Refusals.invalidField(field, e);
     }
@@ -50,15 +55,19 @@ final class ParameterReader {
 
   private ParameterSpec read(int index) {
     if (complete.getRangesCount() == 0) {
+      String rule = complete.hasRule() ? field + ".rule" : DEFAULT_RULE;
       complete.setRule(rule(pair(complete.build()), complete.hasRule(), complete.getRule()));
-      add(complete.getName(), complete.build());
+      add(complete.getName(), rule, complete.build());
     }
     for (int i = 0; i < complete.getRangesCount(); i++) {
       RowRange range = complete.getRanges(i);
       Parameter part = ParameterChecks.tensor(range, complete.getShapeList());
       io.muond.v1.Rule rule = rule(pair(part), range.hasRule(), range.getRule());
       complete.setRanges(i, range.toBuilder().setRule(rule));
-      add(ParameterChecks.pieceName(complete.getName(), range), part.toBuilder().setRule(rule).build());
+      add(
+          ParameterChecks.pieceName(complete.getName(), range),
+          range.hasRule() ? field + ".ranges[" + i + "].rule" : DEFAULT_RULE,
+          part.toBuilder().setRule(rule).build());
     }
     return new ParameterSpec(index, complete.build(), pieces);
   }
@@ -72,9 +81,10 @@ final class ParameterReader {
   }
 
   /**
+   * @param rule where its rule stands in the request
    * @param tensor a tensor of its own, with every default
    */
-  private void add(String name, Parameter tensor) {
+  private void add(String name, String rule, Parameter tensor) {
     Pair pair = pair(tensor);
     Matrices seen = Matrices.of(pair, tensor.getView(), tensor.getShapeList());
     Dealing dealing = dealing(pair, tensor.getView(), seen);
@@ -95,6 +105,7 @@ final class ParameterReader {
             firstPiece + pieces.size(),
             complete.getName(),
             name,
+            rule,
             tensor.getShapeList(),
             offset,
             spec,

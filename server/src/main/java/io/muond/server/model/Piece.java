@@ -13,6 +13,7 @@ import java.util.List;
  * @param index place among all pieces of the model, in the order of declaration
  * @param parameter the parameter's name
  * @param name as reports have it
+ * @param ruleField where its rule stands in the request that made the model, for errors
  * @param offset of its first element in the parameter
  * @param spec its matrices, as a batch of their own
  * @param dealing how its elements lie on the device
@@ -23,6 +24,7 @@ record Piece(
     int index,
     String parameter,
     String name,
+    String ruleField,
     List<Long> shape,
     long offset,
     BatchSpec spec,

@@ -26,7 +26,7 @@ class StepOptionsTest {
   private static void read(
       CommitOptions options, ManifoldKind manifold, long rows, long columns, long hostBytes) {
     BatchSpec spec = new BatchSpec(manifold, 1, rows, columns, 1, Rule.DEFAULT);
-    Piece w = new Piece(0, "w", "w", List.of(rows, columns), 0, spec, Dealing.NONE, "", 1);
+    Piece w = new Piece(0, "w", "w", "rule", List.of(rows, columns), 0, spec, Dealing.NONE, "", 1);
     StepOptions.check(options, List.of(w), hostBytes);
   }
 
