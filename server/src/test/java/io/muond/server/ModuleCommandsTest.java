@@ -7,6 +7,7 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import com.google.gson.JsonPrimitive;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -95,6 +96,94 @@ class ModuleCommandsTest extends CommandLineFixture {
     assertThat(read(file("after"), "a")).isEqualTo(read(before, "a"));
     assertThat(read(file("after"), "b")).isNotEqualTo(read(before, "b"));
     muond("model", "delete", "half", server).succeeded();
+  }
+
+  /** The server says the rates, and when checkpoints are written; the lease is the server's too. */
+  @Test
+  void aModelKeepsItsSchedules() throws IOException {
+    Path tree =
+        tree(
+            """
+            {"tuple": [{"linear": {"name": "a", "out": 4, "in": 4,
+                                   "rule": {"solver": "admm", "momentum": 0.5, "nesterov": true}}},
+                       {"gain": {"name": "g", "size": 4, "group": "gains"}}]}
+            """);
+    String server = "--server=" + daemon.grpc();
+    muond(
+            "model",
+            "create",
+            server,
+            "--model=planned",
+            "--module=" + tree,
+            "--seed=3",
+            "--schedule=linear,learning-rate=0.5,total-steps=4",
+            "--group-schedule=gains=constant,learning-rate=0.25",
+            "--durability=every=2",
+            "--lease=10m")
+        .succeeded();
+    String text = muond("model", "get", "planned", server).succeeded().out();
+    assertThat(text)
+        .contains("checkpoints: every=2\n")
+        .contains("schedule: linear,learning-rate=0.5,total-steps=4,final-fraction=0.0\n")
+        .contains("schedule of gains: constant,learning-rate=0.25\n")
+        .contains("solver=admm rho=4.0 iterations=10")
+        .contains("momentum=0.5 nesterov=true")
+        .contains("beta1=0.9 beta2=0.999 epsilon=1.0E-8")
+        .contains("initial=one");
+    JsonObject model = json(muond("model", "get", "planned", server, "--json"));
+    assertThat(model.get("durability").getAsString()).isEqualTo("every=2");
+    assertThat(model.get("lease_seconds").getAsLong()).isEqualTo(600);
+    assertThat(model.getAsJsonObject("schedule").get("shape").getAsString()).isEqualTo("linear");
+    assertThat(model.getAsJsonObject("group_schedules").keySet()).containsExactly("gains");
+    JsonArray parameters = model.getAsJsonArray("parameters");
+    assertThat(get(parameters, 0, "nesterov").getAsBoolean()).isTrue();
+    assertThat(get(parameters, 0, "admm").getAsJsonObject().get("rho").getAsDouble()).isEqualTo(4);
+    assertThat(get(parameters, 1, "initial").getAsString()).isEqualTo("one");
+    assertThat(get(parameters, 1, "adamw").getAsJsonObject().get("beta1").getAsDouble())
+        .isEqualTo(0.9);
+    Path weights = file("weights");
+    muond("weights", "read", server, "--model=planned", "--out=" + weights).succeeded();
+    String[] step = {
+      "step", server, "--model=planned", "--weights=" + weights, "--gradients=" + weights
+    };
+    muond(with(step, "--steps=2", "--out=" + file("after"))).succeeded();
+    JsonObject stepped = json(muond("inspect", server, "--model=planned", "--json"));
+    JsonArray inspected = stepped.getAsJsonArray("parameters");
+    // Step 2 of 4, times the atom's share: half of the mass.
+    assertThat(rate(inspected, 0)).isEqualTo(0.5 * 0.5 * 0.5);
+    assertThat(rate(inspected, 1)).isEqualTo(0.25 * 0.5);
+    assertThat(get(inspected, 0, "last_step").getAsJsonObject().get("tangency_rms").isJsonNull())
+        .isFalse();
+    assertThat(json(muond("model", "get", "planned", server, "--json")).get("durable_step"))
+        .isEqualTo(new JsonPrimitive(2));
+    muond("model", "delete", "planned", server).succeeded();
+  }
+
+  private static double rate(JsonArray inspected, int index) {
+    return get(inspected, index, "last_step").getAsJsonObject().get("learning_rate").getAsDouble();
+  }
+
+  @Test
+  void withoutAScheduleARateIsAskedFor() throws IOException {
+    Path tree = tree("{\"linear\": {\"name\": \"a\", \"out\": 4, \"in\": 4}}");
+    String server = "--server=" + daemon.grpc();
+    muond("model", "create", server, "--model=bare", "--module=" + tree, "--seed=3").succeeded();
+    Path weights = file("weights");
+    muond("weights", "read", server, "--model=bare", "--out=" + weights).succeeded();
+    String[] step = {
+      "step", server, "--weights=" + weights, "--gradients=" + weights, "--out=" + file("after")
+    };
+    expectFailure(
+        muond(with(step, "--model=bare")),
+        List.of("--learning-rate: none", "model \"bare\" has no schedule for tensor \"a\""));
+    expectFailure(
+        muond(with(step, "--model=new")),
+        List.of("--learning-rate: none", "\"new\" does not exist"));
+    expectFailure(muond(step), List.of("--learning-rate: none", "--model"));
+    expectFailure(
+        muond("model", "create", "short", server, "--module=" + tree, "--seed=3", "--lease=10ms"),
+        List.of("--lease: ", "at least 1 s"));
+    muond("model", "delete", "bare", server).succeeded();
   }
 
   @Test

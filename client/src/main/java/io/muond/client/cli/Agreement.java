@@ -77,7 +77,7 @@ final class Agreement {
     if (pair.hasWeightDecay()) {
       settings.put("--weight-decay", String.valueOf(rule.getWeightDecay()));
     }
-    settings.put("--durability", ModelArguments.word(model.getDurability()));
+    settings.put("--durability", DurabilityWords.of(model.getDurability()));
     return settings;
   }
 

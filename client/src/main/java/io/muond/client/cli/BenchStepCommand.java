@@ -75,6 +75,10 @@ final class BenchStepCommand extends MeasuringCommand {
 
   @Override
   void check() throws IOException {
+    if (model != null) {
+      refuseBesideModel("--shapes");
+      refuseBesideModel("--solvers");
+    }
     module = model == null ? null : ModuleFile.read("--model", model);
     if (shapes.isEmpty() || solvers.isEmpty()) {
       throw new IllegalArgumentException(
@@ -86,6 +90,14 @@ final class BenchStepCommand extends MeasuringCommand {
     Choices.PRECISION.parse(precision);
     requirePositive("--repeats", repeats);
     ModelArguments.requireMsignSteps(msignSteps);
+  }
+
+  private void refuseBesideModel(String option) {
+    if (given(option)) {
+      throw new IllegalArgumentException(
+          "%s: given (expected: not together with --model, which says what is stepped)"
+              .formatted(option));
+    }
   }
 
   @Override
@@ -126,7 +138,7 @@ final class BenchStepCommand extends MeasuringCommand {
       result.json().entrySet().forEach(entry -> json.add(entry.getKey(), entry.getValue()));
       console().out().println(Json.text(json));
     } else {
-      console().out().printf("%s, engine %s%n", client.target(), info.getEngine());
+      console().out().printf(Locale.ROOT, "%s, engine %s%n", client.target(), info.getEngine());
       console().out().print(result.table());
     }
   }

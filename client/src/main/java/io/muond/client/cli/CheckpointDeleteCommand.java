@@ -2,6 +2,7 @@ package io.muond.client.cli;
 
 import com.google.gson.JsonObject;
 import io.muond.client.MuondClient;
+import java.util.Locale;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -28,7 +29,10 @@ final class CheckpointDeleteCommand extends ServerCommand {
       json.addProperty("freed_bytes", freed);
       console().out().println(Json.text(json));
     } else {
-      console().out().printf("deleted %s of %s, %d bytes freed%n", checkpoint, model.name(), freed);
+      console()
+          .out()
+          .printf(
+              Locale.ROOT, "deleted %s of %s, %d bytes freed%n", checkpoint, model.name(), freed);
     }
   }
 }

@@ -2,6 +2,7 @@ package io.muond.client.cli;
 
 import io.muond.client.MuondClient;
 import io.muond.v1.Model;
+import java.util.Locale;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -27,8 +28,11 @@ final class CheckpointRestoreCommand extends ServerCommand {
       console()
           .out()
           .printf(
+              Locale.ROOT,
               "restored %s to step %d, incarnation %s%n",
-              restored.getName(), restored.getCommittedStep(), restored.getIncarnation());
+              restored.getName(),
+              restored.getCommittedStep(),
+              restored.getIncarnation());
     }
   }
 }

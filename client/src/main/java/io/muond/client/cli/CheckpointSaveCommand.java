@@ -2,6 +2,7 @@ package io.muond.client.cli;
 
 import io.muond.client.MuondClient;
 import io.muond.v1.Checkpoint;
+import java.util.Locale;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
@@ -19,6 +20,7 @@ final class CheckpointSaveCommand extends ServerCommand {
       console()
           .out()
           .printf(
+              Locale.ROOT,
               "saved %s of %s at step %d, %d bytes%n",
               checkpoint.getCheckpoint(),
               checkpoint.getModel(),

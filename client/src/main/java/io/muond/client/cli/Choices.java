@@ -1,12 +1,14 @@
 package io.muond.client.cli;
 
+import com.google.protobuf.ProtocolMessageEnum;
+import io.muond.manifold.Words;
+import io.muond.v1.Initial;
 import io.muond.v1.Manifold;
 import io.muond.v1.Norm;
 import io.muond.v1.Precision;
 import io.muond.v1.Solver;
 import io.muond.v1.View;
 import java.util.LinkedHashMap;
-import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -19,7 +21,6 @@ record Choices<T extends Enum<T>>(String option, Map<String, T> values) {
   static final Choices<Solver> SOLVER =
       of(
           "--solver",
-          "SOLVER_",
           Solver.SOLVER_EXACT,
           Solver.SOLVER_PROJECTED,
           Solver.SOLVER_DUAL_ASCENT,
@@ -28,7 +29,6 @@ record Choices<T extends Enum<T>>(String option, Map<String, T> values) {
   static final Choices<Precision> PRECISION =
       of(
           "--precision",
-          "PRECISION_",
           Precision.PRECISION_FLOAT32,
           Precision.PRECISION_TF32,
           Precision.PRECISION_FLOAT16,
@@ -37,7 +37,6 @@ record Choices<T extends Enum<T>>(String option, Map<String, T> values) {
   static final Choices<Manifold> MANIFOLD =
       of(
           "--manifold",
-          "MANIFOLD_",
           Manifold.MANIFOLD_STIEFEL,
           Manifold.MANIFOLD_SPHERE,
           Manifold.MANIFOLD_OBLIQUE,
@@ -48,7 +47,6 @@ record Choices<T extends Enum<T>>(String option, Map<String, T> values) {
   static final Choices<Norm> NORM =
       of(
           "--norm",
-          "NORM_",
           Norm.NORM_SPECTRAL,
           Norm.NORM_FROBENIUS,
           Norm.NORM_LARGEST_ROW,
@@ -57,14 +55,18 @@ record Choices<T extends Enum<T>>(String option, Map<String, T> values) {
           Norm.NORM_ADAMW);
 
   static final Choices<View> VIEW =
-      of("--view", "VIEW_", View.VIEW_LAST_TWO, View.VIEW_FLATTENED, View.VIEW_KERNEL_POSITIONS);
+      of("--view", View.VIEW_LAST_TWO, View.VIEW_FLATTENED, View.VIEW_KERNEL_POSITIONS);
+
+  /** No option takes them: trees say them. */
+  static final Choices<Initial> INITIAL =
+      of("initial", Initial.INITIAL_ZERO, Initial.INITIAL_ONE, Initial.INITIAL_GAUSSIAN);
 
   @SafeVarargs
-  private static <T extends Enum<T>> Choices<T> of(String option, String prefix, T... constants) {
+  private static <T extends Enum<T> & ProtocolMessageEnum> Choices<T> of(
+      String option, T... constants) {
     Map<String, T> values = new LinkedHashMap<>();
     for (T constant : constants) {
-      String word = constant.name().substring(prefix.length()).toLowerCase(Locale.ROOT);
-      values.put(word.replace('_', '-'), constant);
+      values.put(Words.of(constant), constant);
     }
     return new Choices<>(option, values);
   }

@@ -1,5 +1,6 @@
 package io.muond.client.cli;
 
+import java.nio.charset.Charset;
 import java.util.List;
 
 /**
@@ -11,6 +12,9 @@ final class Histogram {
 
   /** From nothing to full. */
   private static final String BARS = " ▁▂▃▄▅▆▇█";
+
+  /** The same where there are no blocks. */
+  private static final String ASCII_BARS = " .:-=+*#";
 
   private final int[] counts;
 
@@ -45,13 +49,18 @@ final class Histogram {
     return most;
   }
 
-  /** A character for each part; whatever is not empty shows. */
-  @Override
-  public String toString() {
+  /**
+   * A character for each part; whatever is not empty shows.
+   *
+   * @param charset of what it is written to
+   */
+  String text(Charset charset) {
+    boolean blocks = charset.canEncode() && charset.newEncoder().canEncode(BARS);
+    String bars = blocks ? BARS : ASCII_BARS;
     StringBuilder text = new StringBuilder();
-    int steps = BARS.length() - 1;
+    int steps = bars.length() - 1;
     for (int count : counts) {
-      text.append(BARS.charAt((int) Math.ceil((double) steps * count / Math.max(1, most()))));
+      text.append(bars.charAt((int) Math.ceil((double) steps * count / Math.max(1, most()))));
     }
     return text.toString();
   }

@@ -4,6 +4,7 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import io.muond.client.Inspection;
 import io.muond.client.MuondClient;
+import io.muond.manifold.Words;
 import io.muond.v1.LastStep;
 import io.muond.v1.ParameterInspection;
 import java.io.IOException;
@@ -48,6 +49,8 @@ final class InspectCommand extends ServerCommand {
     Inspection inspection = client.inspect(model.name(), parameters);
     if (png != null) {
       InspectionPicture.write(png, model.name(), inspection);
+      InspectionPicture.omission(inspection)
+          .ifPresent(words -> console().err().println("muond: " + png + " shows " + words));
     }
     if (json()) {
       console().out().println(Json.text(json(model.name(), inspection)));
@@ -57,7 +60,9 @@ final class InspectCommand extends ServerCommand {
   }
 
   private void print(Inspection inspection) {
-    console().out().printf("%s at step %d%n", model.name(), inspection.header().getStep());
+    console()
+        .out()
+        .printf(Locale.ROOT, "%s at step %d%n", model.name(), inspection.header().getStep());
     Table table =
         new Table(
             "parameter",
@@ -81,7 +86,7 @@ final class InspectCommand extends ServerCommand {
           spread.least(),
           spread.median(),
           spread.most(),
-          Histogram.of(parameter.getValuesList(), BARS),
+          Histogram.of(parameter.getValuesList(), BARS).text(console().charset()),
           parameter.getResidual(),
           step.hasTangencyRms() ? step.getTangencyRms() : Double.NaN,
           step.hasGradientNorm() ? step.getGradientNorm() : Double.NaN,
@@ -97,12 +102,7 @@ final class InspectCommand extends ServerCommand {
   }
 
   private static String measure(ParameterInspection parameter) {
-    return parameter
-        .getMeasure()
-        .name()
-        .substring("MEASURE_".length())
-        .toLowerCase(Locale.ROOT)
-        .replace('_', ' ');
+    return Words.of(parameter.getMeasure()).replace('-', ' ');
   }
 
   private static JsonObject json(String model, Inspection inspection) {

@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import javax.imageio.ImageIO;
 
 /** A histogram of each parameter's values, side by side in one picture. */
@@ -24,6 +25,9 @@ final class InspectionPicture {
   private static final int MARGIN = 16;
   private static final int TITLE = 44;
   private static final int BARS = 40;
+
+  /** 30 rows: a picture of 100 MB while it is drawn, which no screen shows at once. */
+  private static final int MOST = 120;
 
   /** Pixels per point: sharp on a dense screen. */
   private static final int SCALE = 2;
@@ -42,7 +46,7 @@ final class InspectionPicture {
   static void write(Path file, String model, Inspection inspection) throws IOException {
     // Of a server, or of a shell without a screen: nothing is shown.
     System.setProperty("java.awt.headless", "true");
-    List<ParameterInspection> parameters = inspection.parameters();
+    List<ParameterInspection> parameters = shown(inspection);
     int columns = Math.max(1, Math.min(COLUMNS, parameters.size()));
     int rows = (parameters.size() + columns - 1) / columns;
     BufferedImage image =
@@ -57,7 +61,11 @@ final class InspectionPicture {
       graphics.setColor(Color.WHITE);
       graphics.fillRect(0, 0, columns * WIDTH, TITLE + rows * HEIGHT);
       InspectionPicture picture = new InspectionPicture(graphics);
-      String title = model + " at step " + inspection.header().getStep();
+      String title =
+          model
+              + " at step "
+              + inspection.header().getStep()
+              + omission(inspection).map(words -> ", " + words).orElse("");
       picture.text(title, 17, Font.BOLD, MARGIN, 28, columns * WIDTH - 2 * MARGIN);
       for (int i = 0; i < parameters.size(); i++) {
         picture.panel(parameters.get(i), i % columns * WIDTH, TITLE + i / columns * HEIGHT);
@@ -68,6 +76,20 @@ final class InspectionPicture {
     if (!ImageIO.write(image, "png", file.toFile())) {
       throw new IOException(file + ": this JDK writes no PNG files");
     }
+  }
+
+  private static List<ParameterInspection> shown(Inspection inspection) {
+    List<ParameterInspection> all = inspection.parameters();
+    return all.subList(0, Math.min(MOST, all.size()));
+  }
+
+  /** What is missing in a picture of more parameters than have room. */
+  static Optional<String> omission(Inspection inspection) {
+    int all = inspection.parameters().size();
+    return all <= MOST
+        ? Optional.empty()
+        : Optional.of(
+            "the first %d of %d parameters (choose with --parameters)".formatted(MOST, all));
   }
 
   private void panel(ParameterInspection parameter, int x, int y) {

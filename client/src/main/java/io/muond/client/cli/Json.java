@@ -7,7 +7,10 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonNull;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
+import com.google.protobuf.Descriptors.EnumValueDescriptor;
+import com.google.protobuf.Message;
 import com.google.protobuf.Timestamp;
+import io.muond.manifold.Words;
 import io.muond.v1.Checkpoint;
 import io.muond.v1.Model;
 import io.muond.v1.Parameter;
@@ -16,6 +19,7 @@ import io.muond.v1.PlannedAtom;
 import io.muond.v1.Rule;
 import java.time.Instant;
 import java.util.List;
+import java.util.TreeMap;
 
 /** The JSON that commands print. Numbers that are absent or not finite are null. */
 final class Json {
@@ -58,6 +62,12 @@ final class Json {
     json.addProperty(
         "lease_seconds", model.hasLeaseTtl() ? model.getLeaseTtl().getSeconds() : null);
     json.add("create_time", time(model.getCreateTime()));
+    json.addProperty("durability", DurabilityWords.of(model.getDurability()));
+    json.add("schedule", model.hasSchedule() ? fields(model.getSchedule()) : JsonNull.INSTANCE);
+    JsonObject groups = new JsonObject();
+    new TreeMap<>(model.getGroupSchedulesMap())
+        .forEach((group, schedule) -> groups.add(group, fields(schedule)));
+    json.add("group_schedules", groups);
     JsonArray workers = new JsonArray();
     model.getWorkersList().forEach(workers::add);
     json.add("workers", workers);
@@ -84,6 +94,7 @@ final class Json {
     json.addProperty("view", Choices.VIEW.nameOrNull(parameter.getView()));
     json.add("radius", number(parameter.getRadius()));
     rule(parameter.getRule(), json);
+    json.addProperty("initial", Choices.INITIAL.nameOrNull(parameter.getInitial()));
     json.addProperty("group", parameter.getGroup());
     json.add("learning_rate_multiplier", number(parameter.getLearningRateMultiplier()));
     return json;
@@ -94,8 +105,29 @@ final class Json {
     json.addProperty("precision", Choices.PRECISION.nameOrNull(rule.getPrecision()));
     json.addProperty("msign_steps", rule.getMsignSteps() == 0 ? null : rule.getMsignSteps());
     json.add("momentum", number(rule.getMomentum()));
+    json.addProperty("nesterov", rule.getNesterov());
     json.add("weight_decay", number(rule.getWeightDecay()));
     json.addProperty("frozen", rule.getFrozen());
+    json.add(
+        "dual_ascent", rule.hasDualAscent() ? fields(rule.getDualAscent()) : JsonNull.INSTANCE);
+    json.add("admm", rule.hasAdmm() ? fields(rule.getAdmm()) : JsonNull.INSTANCE);
+    json.add("adamw", rule.hasAdamw() ? fields(rule.getAdamw()) : JsonNull.INSTANCE);
+  }
+
+  /** A message of numbers and constants, by the names of its fields. */
+  private static JsonObject fields(Message message) {
+    JsonObject json = new JsonObject();
+    message
+        .getAllFields()
+        .forEach(
+            (field, value) -> {
+              if (value instanceof EnumValueDescriptor constant) {
+                json.addProperty(field.getName(), Words.of(constant));
+              } else {
+                json.addProperty(field.getName(), (Number) value);
+              }
+            });
+    return json;
   }
 
   static JsonObject checkpoint(Checkpoint checkpoint) {
@@ -125,6 +157,9 @@ final class Json {
     json.add("mass", number(plan.getMass()));
     json.add("sensitivity", number(plan.getSensitivity()));
     json.addProperty("lipschitz_bound", plan.hasLipschitzBound() ? plan.getLipschitzBound() : null);
+    json.addProperty(
+        "no_lipschitz_bound_because",
+        plan.hasLipschitzBound() ? null : plan.getNoLipschitzBoundBecause());
     return json;
   }
 }

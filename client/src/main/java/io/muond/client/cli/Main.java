@@ -1,6 +1,5 @@
 package io.muond.client.cli;
 
-import io.muond.client.Progress;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
@@ -40,17 +39,16 @@ public final class Main implements Runnable {
 
   /** Runs a command and exits with its status. */
   public static void main(String[] args) {
-    Console console = new Console(System.out, System.err, Progress.stderrIsTerminal());
-    System.exit(run(args, console));
+    System.exit(run(args, Console.standard()));
   }
 
   /**
-   * Runs a command.
+   * Runs a command; what it writes is UTF-8.
    *
    * @return 0 on success; 1 after an error, which is one line on {@code err}
    */
   public static int run(String[] args, PrintStream out, PrintStream err) {
-    return run(args, new Console(out, err, false));
+    return run(args, new Console(out, err, StandardCharsets.UTF_8, false));
   }
 
   private static int run(String[] args, Console console) {

@@ -3,7 +3,6 @@ package io.muond.client.cli;
 import io.muond.client.TensorData;
 import io.muond.manifold.Pair;
 import io.muond.v1.CreateModelRequest;
-import io.muond.v1.Durability;
 import io.muond.v1.Manifold;
 import io.muond.v1.Norm;
 import io.muond.v1.Parameter;
@@ -13,13 +12,11 @@ import io.muond.v1.View;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** What a model that {@code muond step} creates is like. */
 final class ModelArguments {
-  private static final String ON_REQUEST = "on-request";
-  private static final String EVERY_STEP = "every-step";
-  private static final String EVERY = "every=";
   private static final int MAX_MSIGN_STEPS = 64;
 
   /** The word for the radius that a manifold has by itself. */
@@ -88,19 +85,13 @@ final class ModelArguments {
   @Option(names = "--nesterov", description = "Nesterov momentum.")
   private Boolean nesterov;
 
-  @Option(
-      names = "--durability",
-      paramLabel = "WHEN",
-      description =
-          "When the server writes checkpoints: on-request, every-step or every=N."
-              + " Default: on-request.")
-  private String durability;
+  @Mixin private DurabilityWords durability = new DurabilityWords();
 
   /** Refuses words and numbers that have no meaning. */
   void check() {
     rule();
     radius();
-    durability();
+    durability.policy();
     view();
     if (manifold != null) {
       norm(manifold());
@@ -149,7 +140,7 @@ final class ModelArguments {
     put(words, "--momentum", momentum);
     put(words, "--weight-decay", weightDecay);
     put(words, "--nesterov", nesterov);
-    put(words, "--durability", durability == null ? null : word(durability()));
+    put(words, "--durability", durability.given());
     return words;
   }
 
@@ -184,7 +175,7 @@ final class ModelArguments {
         CreateModelRequest.newBuilder()
             .setModel(name)
             .setParameters(parameters)
-            .setDurability(durability());
+            .setDurability(durability.policy());
     request.getUploadBuilder();
     return request;
   }
@@ -227,29 +218,5 @@ final class ModelArguments {
       throw new IllegalArgumentException(
           "--radius: %s (expected: a number > 0 or auto)".formatted(radius), e);
     }
-  }
-
-  private Durability durability() {
-    Durability.Builder policy = Durability.newBuilder();
-    if (durability == null || durability.equals(ON_REQUEST)) {
-      policy.getOnRequestBuilder();
-      return policy.build();
-    }
-    if (durability.equals(EVERY_STEP)) {
-      return policy.setEverySteps(1).build();
-    }
-    String count = durability.startsWith(EVERY) ? durability.substring(EVERY.length()) : "";
-    if (!count.matches("[1-9][0-9]{0,17}")) {
-      throw new IllegalArgumentException(
-          "--durability: %s (expected: on-request, every-step or every=N with N >= 1)"
-              .formatted(durability));
-    }
-    return policy.setEverySteps(Long.parseLong(count)).build();
-  }
-
-  /** The word of {@code --durability} for a policy. */
-  static String word(Durability policy) {
-    long every = policy.getEverySteps();
-    return every == 0 ? ON_REQUEST : every == 1 ? EVERY_STEP : EVERY + every;
   }
 }

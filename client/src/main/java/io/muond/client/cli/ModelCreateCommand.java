@@ -8,6 +8,9 @@ import io.muond.v1.Module;
 import io.muond.v1.Rule;
 import io.muond.v1.Schedule;
 import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -57,12 +60,33 @@ final class ModelCreateCommand extends ServerCommand {
               + " final-fraction=F.")
   private Schedule schedule;
 
+  @Option(
+      names = "--group-schedule",
+      paramLabel = "GROUP=SHAPE,KEY=VALUE,...",
+      description = "The same of a group of parameters. May be given for several.")
+  private List<String> groupSchedules = List.of();
+
+  @Mixin private DurabilityWords durability = new DurabilityWords();
+
+  @Option(
+      names = "--lease",
+      paramLabel = "TIME",
+      converter = DurationConverter.class,
+      description =
+          "Have the model deleted, its checkpoints too, when no client has used it for so long:"
+              + " 30s, 10m, 1h; at least 1s. Default: it stays.")
+  private Duration lease;
+
+  private Map<String, Schedule> groups = Map.of();
+
   private Module module;
 
   @Override
   void check() throws IOException {
     name.get();
     rule();
+    durability.policy();
+    groups = GroupSchedules.parse("--group-schedule", groupSchedules);
     module = file.read();
   }
 
@@ -82,7 +106,17 @@ final class ModelCreateCommand extends ServerCommand {
             .setModel(name.get())
             .setModule(module)
             .setSeed(seed)
-            .setDefaultRule(rule());
+            .setDefaultRule(rule())
+            .putAllGroupSchedules(groups);
+    if (durability.given() != null) {
+      request.setDurability(durability.policy());
+    }
+    if (lease != null) {
+      request.setLeaseTtl(
+          com.google.protobuf.Duration.newBuilder()
+              .setSeconds(lease.getSeconds())
+              .setNanos(lease.getNano()));
+    }
     if (schedule != null) {
       request.setSchedule(schedule);
     }

@@ -3,6 +3,8 @@ package io.muond.client.cli;
 import io.muond.client.MuondClient;
 import io.muond.v1.Model;
 import io.muond.v1.Parameter;
+import java.util.Locale;
+import java.util.TreeMap;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
@@ -26,13 +28,24 @@ final class ModelGetCommand extends ServerCommand {
     console()
         .out()
         .printf(
+            Locale.ROOT,
             "%s, incarnation %s, step %d, %s, %d bytes%n",
             model.getName(),
             model.getIncarnation(),
             model.getCommittedStep(),
             model.getReady() ? "ready" : "awaiting weights",
             model.getMemory().getTotalBytes());
-    Table table = new Table("parameter", "shape", "manifold", "norm", "radius", "momentum");
+    console().out().println("checkpoints: " + DurabilityWords.of(model.getDurability()));
+    if (model.hasSchedule()) {
+      console().out().println("schedule: " + ScheduleConverter.text(model.getSchedule()));
+    }
+    new TreeMap<>(model.getGroupSchedulesMap())
+        .forEach(
+            (group, schedule) ->
+                console()
+                    .out()
+                    .println("schedule of " + group + ": " + ScheduleConverter.text(schedule)));
+    Table table = new Table("parameter", "shape", "manifold", "norm", "radius", "group", "rule");
     for (Parameter parameter : model.getParametersList()) {
       for (Parameter piece : Pieces.of(parameter)) {
         table.row(
@@ -41,7 +54,8 @@ final class ModelGetCommand extends ServerCommand {
             Choices.MANIFOLD.name(piece.getManifold()),
             Choices.NORM.name(piece.getNorm()),
             piece.getRadius(),
-            piece.getRule().getMomentum());
+            piece.getGroup(),
+            RuleWords.of(piece));
       }
     }
     console().out().print(table);

@@ -5,6 +5,7 @@ import io.muond.modular.ModuleJson;
 import io.muond.v1.Module;
 import java.io.IOException;
 import java.io.Reader;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -35,6 +36,9 @@ final class ModuleFile {
     }
     try (Reader reader = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
       return ModuleJson.parse(reader);
+    } catch (CharacterCodingException e) {
+      throw new IllegalArgumentException(
+          file + ": bytes that are not UTF-8 (expected: a module tree as JSON, in UTF-8)", e);
     } catch (ModuleException e) {
       throw new IllegalArgumentException(file + ": " + e.getMessage(), e);
     }

@@ -1,8 +1,8 @@
 package io.muond.client.cli;
 
+import io.muond.modular.PlannedTree;
 import io.muond.modular.Planner;
 import io.muond.v1.Module;
-import io.muond.v1.Plan;
 import java.io.IOException;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -28,13 +28,13 @@ final class PlanCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Module tree = module.read();
-    Plan plan = Planner.plan(tree);
+    PlannedTree planned = Planner.read(tree);
     Main.console(spec)
         .out()
         .print(
             json
-                ? Json.text(Json.plan(plan)) + "\n"
-                : PlanTable.of(plan, Planner.parameters(tree)));
+                ? Json.text(Json.plan(planned.plan())) + "\n"
+                : PlanTable.of(planned.plan(), planned.parameters()));
     return 0;
   }
 }

@@ -48,8 +48,11 @@ final class PlanTable {
     table.row("total", "", "", "", plan.getMass(), plan.getSensitivity(), "", "");
     return table
         + (plan.hasLipschitzBound()
-            ? String.format(Locale.ROOT, "Lipschitz bound: %.4g\n", plan.getLipschitzBound())
-            : "Lipschitz bound: none\n");
+            ? String.format(
+                Locale.ROOT,
+                "Lipschitz bound: %.4g, for inputs of root mean square at most 1\n",
+                plan.getLipschitzBound())
+            : "Lipschitz bound: none, because " + plan.getNoLipschitzBoundBecause() + "\n");
   }
 
   private static String manifolds(Parameter parameter) {
@@ -68,9 +71,6 @@ final class PlanTable {
 
   /** Of fused weights every manifold once. */
   private static String words(Stream<? extends ProtocolMessageEnum> constants) {
-    return constants
-        .map(constant -> Words.of(constant.getValueDescriptor()))
-        .distinct()
-        .collect(joining("+"));
+    return constants.map(Words::of).distinct().collect(joining("+"));
   }
 }

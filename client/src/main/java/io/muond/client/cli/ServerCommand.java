@@ -62,6 +62,11 @@ abstract class ServerCommand implements Callable<Integer> {
     return Main.console(spec);
   }
 
+  /** Whether an option was given, not left to its default. */
+  boolean given(String option) {
+    return spec.commandLine().getParseResult().hasMatchedOption(option);
+  }
+
   boolean json() {
     return json;
   }

@@ -7,6 +7,7 @@ import io.muond.v1.Device;
 import io.muond.v1.GetServerInfoResponse;
 import io.muond.v1.Model;
 import java.util.List;
+import java.util.Locale;
 import picocli.CommandLine.Command;
 
 /** {@code muond status}: the server, its devices, how many models it holds. */
@@ -23,6 +24,7 @@ final class StatusCommand extends ServerCommand {
     console()
         .out()
         .printf(
+            Locale.ROOT,
             "muond %s at %s, engine %s, %d models, %s%n",
             info.getVersion(),
             client.target(),

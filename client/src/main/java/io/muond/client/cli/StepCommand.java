@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Collection;
 import java.util.List;
+import java.util.Locale;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -39,10 +40,12 @@ final class StepCommand extends ServerCommand {
 
   @Option(
       names = "--learning-rate",
-      required = true,
       paramLabel = "RATE",
-      description = "How far a weight of radius 1 moves in its norm.")
-  private double learningRate;
+      description = {
+        "How far a weight of radius 1 moves in its norm.",
+        "Default: as the schedule of the model that --model names says."
+      })
+  private Double learningRate;
 
   @Option(names = "--steps", paramLabel = "N", description = "How many steps. Default: 1.")
   private Long steps;
@@ -93,7 +96,12 @@ final class StepCommand extends ServerCommand {
       throw new IllegalArgumentException(
           "--until-step: %d (expected: not together with --steps)".formatted(untilStep));
     }
-    if (!(learningRate >= 0) || Double.isInfinite(learningRate)) {
+    if (learningRate == null && model == null) {
+      throw new IllegalArgumentException(
+          "--learning-rate: none (expected: a finite number >= 0, or --model with the name of a"
+              + " model that has a schedule)");
+    }
+    if (learningRate != null && (!(learningRate >= 0) || Double.isInfinite(learningRate))) {
       throw new IllegalArgumentException(
           "--learning-rate: %s (expected: a finite number >= 0)".formatted(learningRate));
     }
@@ -125,7 +133,8 @@ final class StepCommand extends ServerCommand {
               return step(handle, by);
             });
       } else {
-        try (ModelHandle handle = models.openOrCreate(model)) {
+        try (ModelHandle handle =
+            learningRate == null ? models.openScheduled(model) : models.openOrCreate(model)) {
           step(handle, by);
         }
       }
@@ -156,8 +165,10 @@ final class StepCommand extends ServerCommand {
             ? untilStep
             : Math.addExact(handle.nextStep() - 1, steps == null ? 1 : steps);
     ReportDetail detail =
-        report == null ? ReportDetail.REPORT_DETAIL_BASIC : ReportDetail.REPORT_DETAIL_OPTIMUM;
-    StepOptions options = StepOptions.learningRate(learningRate).withReportDetail(detail);
+        report == null ? ReportDetail.REPORT_DETAIL_RESIDUALS : ReportDetail.REPORT_DETAIL_OPTIMUM;
+    StepOptions options =
+        (learningRate == null ? StepOptions.scheduled() : StepOptions.learningRate(learningRate))
+            .withReportDetail(detail);
     Collection<StepReport> reports =
         new StepLoop(handle, by.tensors(), options, report != null, console()).run(target);
     WeightsFile.write(handle, out, console());
@@ -176,7 +187,7 @@ final class StepCommand extends ServerCommand {
       summary.addProperty("out", out.toString());
       console().out().println(Json.text(summary));
     } else {
-      console().out().printf("step %d, weights in %s%n", step, out);
+      console().out().printf(Locale.ROOT, "step %d, weights in %s%n", step, out);
     }
   }
 }

@@ -8,6 +8,8 @@ import io.muond.client.Progress;
 import io.muond.client.TensorData;
 import io.muond.v1.CreateModelRequest;
 import io.muond.v1.ErrorReason;
+import io.muond.v1.Model;
+import io.muond.v1.Parameter;
 
 /** Makes the models that {@code muond step} works on. */
 final class StepModels {
@@ -45,6 +47,49 @@ final class StepModels {
       upload(handle);
     }
     return handle;
+  }
+
+  /**
+   * The model of that name, whose schedules say every learning rate.
+   *
+   * @throws IllegalArgumentException if there is none, or one with other tensors, other settings or
+   *     without schedules
+   */
+  ModelHandle openScheduled(String name) {
+    ModelHandle handle = open(name);
+    if (handle == null) {
+      throw new IllegalArgumentException(
+          "--learning-rate: none (expected: a finite number >= 0, since a model \"%s\" does not"
+                  .formatted(name)
+              + " exist yet, and one that this command makes has no schedule)");
+    }
+    requireAgreement(handle);
+    try {
+      requireSchedules(handle.description());
+    } catch (IllegalArgumentException e) {
+      handle.close();
+      throw e;
+    }
+    if (!handle.description().getReady()) {
+      upload(handle);
+    }
+    return handle;
+  }
+
+  private static void requireSchedules(Model model) {
+    if (model.hasSchedule()) {
+      return;
+    }
+    for (Parameter parameter : model.getParametersList()) {
+      for (Parameter piece : Pieces.of(parameter)) {
+        if (!piece.getRule().getFrozen() && !model.containsGroupSchedules(piece.getGroup())) {
+          throw new IllegalArgumentException(
+              "--learning-rate: none (expected: a finite number >= 0, since model \"%s\" has no"
+                      .formatted(model.getName())
+                  + " schedule for tensor \"%s\")".formatted(piece.getName()));
+        }
+      }
+    }
   }
 
   private void requireAgreement(ModelHandle handle) {

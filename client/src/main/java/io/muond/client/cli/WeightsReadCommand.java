@@ -6,6 +6,7 @@ import io.muond.client.MuondClient;
 import io.muond.v1.WeightsHeader;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Locale;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -39,8 +40,12 @@ final class WeightsReadCommand extends ServerCommand {
         console()
             .out()
             .printf(
+                Locale.ROOT,
                 "%s at step %d: %d bytes in %s%n",
-                model.name(), header.getStep(), header.getTotalBytes(), out);
+                model.name(),
+                header.getStep(),
+                header.getTotalBytes(),
+                out);
       }
     }
   }

@@ -24,7 +24,10 @@ final class Wording {
               + "(?: of parameter .*)?");
 
   private static final Map<String, String> OPTIONS =
-      Map.of("durability.every_steps", "--durability", "report_detail", "--report");
+      Map.of(
+          "durability.every_steps", "--durability",
+          "report_detail", "--report",
+          "lease_ttl", "--lease");
 
   /** Constants of the protocol, and of the server's engines. */
   private static final Pattern CONSTANT =

@@ -242,6 +242,8 @@ class MainTest {
         "bench step --shapes 3x4+",
         "bench step --shapes 2x2x3x4",
         "bench step --precision float8",
+        "bench step --model /nowhere.json --shapes 3x4",
+        "bench step --model /nowhere.json --solvers admm",
         "bench step --msign-steps 0",
         "bench stream --sizes 0",
         "bench stream --sizes ,",

@@ -7,6 +7,7 @@ import com.google.gson.JsonParser;
 import io.muond.client.FakeServer;
 import io.muond.modular.ModuleJson;
 import io.muond.v1.CreateModelRequest;
+import io.muond.v1.Durability;
 import io.muond.v1.Rule;
 import io.muond.v1.Schedule;
 import java.io.ByteArrayOutputStream;
@@ -63,7 +64,9 @@ class ModuleCommandsTest {
             """);
     assertThat(run("plan", "--module", tree, "--json")).isZero();
     JsonObject plan = JsonParser.parseString(output()).getAsJsonObject();
-    assertThat(plan.keySet()).containsExactly("atoms", "mass", "sensitivity", "lipschitz_bound");
+    assertThat(plan.keySet())
+        .containsExactly(
+            "atoms", "mass", "sensitivity", "lipschitz_bound", "no_lipschitz_bound_because");
     JsonObject atom = plan.getAsJsonArray("atoms").get(0).getAsJsonObject();
     assertThat(atom.keySet())
         .containsExactly("name", "mass", "sensitivity", "learning_rate_multiplier", "norm_bound");
@@ -78,7 +81,7 @@ class ModuleCommandsTest {
             a      [4, 3]   stiefel  spectral  1.000        1.000                    0.5000       1.000
             b      [2, 4]   stiefel  spectral  1.000        1.000                    0.5000       1.414
             total                              2.000        1.000
-            Lipschitz bound: 1.414
+            Lipschitz bound: 1.414, for inputs of root mean square at most 1
             """);
   }
 
@@ -95,13 +98,29 @@ class ModuleCommandsTest {
     assertThat(run("plan", "--module", tree, "--json")).isZero();
     JsonObject plan = JsonParser.parseString(output()).getAsJsonObject();
     assertThat(plan.get("lipschitz_bound").isJsonNull()).isTrue();
+    assertThat(plan.get("no_lipschitz_bound_because").getAsString())
+        .isEqualTo("the weight at sequence[0].gain is not bounded on its manifold");
     JsonObject atom = plan.getAsJsonArray("atoms").get(0).getAsJsonObject();
     assertThat(atom.get("norm_bound").isJsonNull()).isTrue();
     assertThat(run("plan", "--module", tree)).isZero();
     assertThat(output())
         .contains("sphere+stiefel  frobenius+spectral")
         .contains("euclidean")
-        .endsWith("Lipschitz bound: none\n");
+        .endsWith(
+            "Lipschitz bound: none, because the weight at sequence[0].gain is not bounded on its"
+                + " manifold\n");
+  }
+
+  @Test
+  void aTreeThatIsNotUtf8IsToldByItsFile() throws IOException {
+    Path tree = directory.resolve("latin1.json");
+    Files.write(tree, "{\"bond\":{\"kind\":\"r\u00e9lu\"}}".getBytes(StandardCharsets.ISO_8859_1));
+    assertThat(run("plan", "--module", tree.toString())).isEqualTo(1);
+    assertThat(err.toString(StandardCharsets.UTF_8))
+        .isEqualTo(
+            "muond plan: "
+                + tree
+                + ": bytes that are not UTF-8 (expected: a module tree as JSON, in UTF-8)\n");
   }
 
   @Test
@@ -135,10 +154,20 @@ class ModuleCommandsTest {
         "--weight-decay",
         "0.1",
         "--schedule",
-        "cosine,learning-rate=0.02,warmup-steps=10,total-steps=100,final-fraction=0.1"
+        "cosine,learning-rate=0.02,warmup-steps=10,total-steps=100,final-fraction=0.1",
+        "--group-schedule",
+        "head=constant,learning-rate=0.5",
+        "--group-schedule",
+        "tail=linear,learning-rate=1,total-steps=9",
+        "--durability",
+        "every=5",
+        "--lease",
+        "90s"
       };
       assertThat(run(arguments)).isZero();
-      assertThat(output()).contains("\ng.head  ").endsWith("Lipschitz bound: 1.000\n");
+      assertThat(output())
+          .contains("\ng.head  ")
+          .endsWith("\nLipschitz bound: 1.000, for inputs of root mean square at most 1\n");
       assertThat(server.request("m"))
           .isEqualTo(
               CreateModelRequest.newBuilder()
@@ -158,6 +187,21 @@ class ModuleCommandsTest {
                           .setWarmupSteps(10)
                           .setTotalSteps(100)
                           .setFinalFraction(0.1))
+                  .putGroupSchedules(
+                      "head",
+                      Schedule.newBuilder()
+                          .setShape(Schedule.Shape.SHAPE_CONSTANT)
+                          .setLearningRate(0.5)
+                          .build())
+                  .putGroupSchedules(
+                      "tail",
+                      Schedule.newBuilder()
+                          .setShape(Schedule.Shape.SHAPE_LINEAR)
+                          .setLearningRate(1)
+                          .setTotalSteps(9)
+                          .build())
+                  .setDurability(Durability.newBuilder().setEverySteps(5))
+                  .setLeaseTtl(com.google.protobuf.Duration.newBuilder().setSeconds(90))
                   .build());
       assertThat(run(arguments)).isEqualTo(1);
       assertThat(err.toString(StandardCharsets.UTF_8)).contains("exists");
@@ -195,6 +239,12 @@ class ModuleCommandsTest {
           model create m --seed 1 --schedule linear,total | {}          | --schedule: total (expected: KEY=VALUE)
           model create m --seed 1 --schedule linear,total-steps=x | {}  | --schedule: total-steps=x (expected: a number)
           model create m --seed 1 --schedule linear,total=9 | {}        | --schedule: total=9 (expected: learning-rate, warmup-steps
+          model create m --seed 1 --schedule linear,total-steps=1,total-steps=2 | {} | --schedule: total-steps=2 (expected: total-steps once)
+          model create m --seed 1 --group-schedule constant,learning-rate=1 | {} | --group-schedule: constant,learning-rate=1 (expected: GROUP=SHAPE,KEY=VALUE
+          model create m --seed 1 --group-schedule g=quick | {}         | --group-schedule: quick (expected: a shape, one of constant
+          model create m --seed 1 --group-schedule g=constant --group-schedule g=linear | {} | --group-schedule: g twice (expected: one schedule for each group)
+          model create m --seed 1 --durability never | {}               | --durability: never (expected: on-request, every-step or every=N
+          model create m --seed 1 --lease soon | {}                     | --lease: soon (expected: a duration
           """)
   void faultsAreOneLine(String line, String json, String message) throws IOException {
     String[] words = line.split(" ");
