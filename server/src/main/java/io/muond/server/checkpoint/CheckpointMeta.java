@@ -41,6 +41,11 @@ public record CheckpointMeta(
         && automatic == other.automatic;
   }
 
+  /** The same tensors as those of another model. */
+  CheckpointMeta with(ByteString otherSpec, ByteString otherLedger) {
+    return new CheckpointMeta(step, incarnation, otherSpec, otherLedger, createTime, automatic);
+  }
+
   /** This instead of {@code old}: once asked for, a checkpoint stays so. */
   CheckpointMeta inPlaceOf(CheckpointMeta old) {
     return new CheckpointMeta(

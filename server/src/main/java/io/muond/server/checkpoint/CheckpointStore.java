@@ -2,6 +2,7 @@ package io.muond.server.checkpoint;
 
 import static java.util.Objects.requireNonNull;
 
+import com.google.protobuf.ByteString;
 import io.muond.files.Directories;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -185,16 +186,24 @@ public final class CheckpointStore implements AutoCloseable {
     return CheckpointException.corrupt(path, fault, cause);
   }
 
-  /** Makes a checkpoint the newest of its model, and a living one. */
-  public void renew(String model, String id) throws CheckpointException {
+  /**
+   * Makes a checkpoint the newest of its model, and a living one.
+   *
+   * @param spec the model that a restart makes of it from now on
+   * @param ledger and its ledger
+   */
+  public void renew(String model, String id, ByteString spec, ByteString ledger)
+      throws CheckpointException {
     CheckpointDirectory directory = layout.checkpoint(model, id);
     Lock exclusive = locks.exclusive(model);
     exclusive.lock();
     try {
       List<CheckpointInfo> living = listing.living(model);
-      if (living.isEmpty() || !living.get(0).id().equals(id)) {
-        Manifest manifest = directory.manifest();
-        rewrite(model, directory, manifest, manifest.meta());
+      Manifest manifest = directory.manifest();
+      CheckpointMeta renewed = manifest.meta().with(spec, ledger);
+      boolean isNewest = !living.isEmpty() && living.get(0).id().equals(id);
+      if (!isNewest || !manifest.meta().sameContents(renewed)) {
+        rewrite(model, directory, manifest, renewed);
       }
     } finally {
       exclusive.unlock();

@@ -76,20 +76,23 @@ final class ModelSaver {
 
   /**
    * The checkpoint in the spare buffers, {@code info}, leads to {@code next}: makes sure that a
-   * restart goes back to that.
+   * restart goes back to that, with this model's settings. The checkpoint's may have been others,
+   * since only its parameters must be the same.
    */
   CompletableFuture<Void> saveRestored(Point next, CheckpointInfo info) {
     return isAutomatic() && !next.incarnation().equals(info.incarnation())
         ? saveSpare(next).thenApply(saved -> null)
-        : store.renew(info);
+        : store.renew(info, spareMeta(next));
   }
 
   private CompletableFuture<Boolean> saveSpare(Point next) {
-    CheckpointMeta meta;
+    return store.saveSpare(model, spareMeta(next)).thenApply(saved -> true);
+  }
+
+  private CheckpointMeta spareMeta(Point next) {
     synchronized (model.state()) {
-      meta = meta(next, model.state().workers(), true);
+      return meta(next, model.state().workers(), true);
     }
-    return store.saveSpare(model, meta).thenApply(saved -> true);
   }
 
   /**

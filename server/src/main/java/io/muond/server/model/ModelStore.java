@@ -252,13 +252,17 @@ final class ModelStore {
         && store().list(info.model()).get(0).id().equals(info.id());
   }
 
-  /** Makes a checkpoint the one that a restart goes back to. */
-  CompletableFuture<Void> renew(CheckpointInfo info) {
+  /**
+   * Makes a checkpoint the one that a restart goes back to.
+   *
+   * @param meta what its model is now
+   */
+  CompletableFuture<Void> renew(CheckpointInfo info, CheckpointMeta meta) {
     return submit(
         info.model(),
         info.id(),
         () -> {
-          store().renew(info.model(), info.id());
+          store().renew(info.model(), info.id(), meta.modelSpec(), meta.ledger());
           return null;
         });
   }

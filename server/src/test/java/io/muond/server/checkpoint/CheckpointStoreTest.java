@@ -175,13 +175,16 @@ final class CheckpointStoreTest {
     CheckpointInfo second = save("m", 2, "a");
     CheckpointInfo third = save("m", 3, "a");
     store.bury("m");
-    store.renew("m", second.id());
+    CheckpointMeta meta = store.meta("m", second.id());
+    ByteString spec = ByteString.copyFrom(new byte[meta.modelSpec().size()]);
+    store.renew("m", second.id(), spec, meta.ledger());
     reopen();
+    assertThat(store.meta("m", second.id())).isEqualTo(meta.with(spec, meta.ledger()));
     assertThat(store.living("m")).containsExactly(second);
     assertThat(store.list("m")).containsExactly(second, third, first);
     save("m", 1, "a");
     assertThat(store.living("m")).containsExactly(first, second);
-    assertNotFound(() -> store.renew("m", "000000000009-a"));
+    assertNotFound(() -> store.renew("m", "000000000009-a", spec, spec));
   }
 
   @Test

@@ -11,6 +11,7 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.muond.v1.CommitOptions;
 import io.muond.v1.CreateModelRequest;
+import io.muond.v1.DeleteModelRequest;
 import io.muond.v1.Durability;
 import io.muond.v1.Model;
 import io.muond.v1.Schedule;
@@ -122,6 +123,27 @@ class ScheduledStepsTest {
         .isEqualTo(0.25);
     assertThat(FloatTensors.weights(client, "m")).isEqualTo(expected);
     assertThat(step(restored, 3, NO_RATE).getRepeatedStep()).isTrue();
+  }
+
+  @Test
+  void aRestoredModelKeepsItsOwnScheduleThroughARestart() {
+    step(client.create(scheduled("m")), 1, NO_RATE);
+    client.save("m");
+    client
+        .models()
+        .deleteModel(
+            DeleteModelRequest.newBuilder().setModel("m").setKeepCheckpoints(true).build());
+    Model created = client.create(small("m").setSchedule(WARM));
+    Model restored = client.restore("m", "");
+    assertThat(restored.getSchedule()).isEqualTo(created.getSchedule());
+    assertRates(step(restored, 2, NO_RATE), 0.25, 0.25);
+    stop();
+    start();
+    Model again = client.get("m");
+    assertThat(again.getCommittedStep()).isEqualTo(1);
+    assertThat(again.getSchedule()).isEqualTo(created.getSchedule());
+    assertThat(again.getGroupSchedulesMap()).isEmpty();
+    assertRates(step(again, 2, NO_RATE), 0.25, 0.25);
   }
 
   private void assertRefused(CreateModelRequest.Builder request, String field) {
