@@ -89,10 +89,12 @@ public final class SpectralBall {
    * to ← radius · cap(x).
    *
    * @param levels see {@link #levels}
-   * @param x for unit radius; overwritten
+   * @param scale of x: unit radius times this, no more than the first level
+   * @param x overwritten
    */
-  public void cap(List<Double> levels, Matrices x, Matrices to, Buffers b, Flops flops) {
-    double unit = 1;
+  public void cap(
+      List<Double> levels, double scale, Matrices x, Matrices to, Buffers b, Flops flops) {
+    double unit = scale;
     for (double level : levels) {
       if (level != unit) {
         compute.combine(unit / level, x, 0, x);
@@ -146,8 +148,10 @@ public final class SpectralBall {
   /** s ← an estimate, from below, of ‖W / r‖². */
   public void largestSquare(Matrices w, Buffers b, Scalars s) {
     Matrices gram = b.polar().x();
-    double scale = 1 / (radius * radius);
-    compute.symmetricProduct(scale, w, true, w, false, 0, null, 0, gram, Precision.FLOAT32);
+    // Divided first: r² may be more, or less, than a float32 holds.
+    Matrices u = b.o();
+    compute.combine(1 / radius, w, 0, u);
+    compute.symmetricProduct(1, u, true, u, false, 0, null, 0, gram, Precision.FLOAT32);
     compute.largestEigenvalue(gram, b.v(), b.w(), POWER_ITERATIONS, s);
   }
 }

@@ -80,8 +80,7 @@ public final class Stiefel {
   }
 
   private double residual(Matrices u, Buffers b) {
-    compute.symmetricProduct(1, u, true, u, false, 0, null, -1, b.polar().x(), Precision.FLOAT32);
-    compute.maxAbs(b.polar().x(), b.scale());
+    residual(u, b.polar().x(), b.scale());
     return compute.read(b.scale())[0];
   }
 
@@ -105,13 +104,12 @@ public final class Stiefel {
   }
 
   /**
-   * s ← max |WᵀW / r² − I|.
+   * s ← max |UᵀU − I|. For U = W / r, not for W: r² may be more, or less, than a float32 holds.
    *
    * @param gram n × n, to work in
    */
-  public void residual(Matrices w, Matrices gram, Scalars s) {
-    double scale = 1 / (radius * radius);
-    compute.symmetricProduct(scale, w, true, w, false, 0, null, -1, gram, Precision.FLOAT32);
+  public void residual(Matrices u, Matrices gram, Scalars s) {
+    compute.symmetricProduct(1, u, true, u, false, 0, null, -1, gram, Precision.FLOAT32);
     compute.maxAbs(gram, s);
   }
 }

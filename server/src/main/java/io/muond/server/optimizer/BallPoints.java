@@ -8,6 +8,7 @@ import io.muond.server.linalg.Carver;
 import io.muond.server.linalg.Flops;
 import io.muond.server.manifold.SpectralBall;
 import io.muond.server.manifold.Stiefel;
+import java.util.List;
 
 /**
  * Matrices whose singular values are bounded, one at a time. The first m rows of a uniformly random
@@ -111,7 +112,13 @@ final class BallPoints implements Points {
       compute.copy(from, to);
       return;
     }
-    compute.combine(1 / spec.radius(), from, 0, in.x);
-    ball.cap(SpectralBall.levels(norm), in.x, to, in.buffers, new Flops());
+    // W / r may be more than a float32 holds: straight to the first level, and divided first, since
+    // the factor of a huge matrix could be less than one holds in full.
+    List<Double> levels = SpectralBall.levels(norm);
+    compute.maxAbs(from, in.norm);
+    compute.divide(from, in.norm, in.x);
+    double factor = compute.read(in.norm)[0] / spec.radius() / levels.get(0);
+    compute.combine(factor, in.x, 0, in.x);
+    ball.cap(levels, levels.get(0), in.x, to, in.buffers, new Flops());
   }
 }

@@ -134,7 +134,7 @@ final class BallProgram implements BatchProgram {
       Matrices x = in.g;
       compute.combine(1 / spec.radius(), at.w, 0, x);
       compute.combineEach(-1, eta, a, 1, x);
-      ball.cap(levels(from, count), x, at.next, in.cap, effort.each());
+      ball.cap(levels(from, count), 1, x, at.next, in.cap, effort.each());
       compute.copyWhereZero(in.size, at.w, at.next);
       compute.copyWhereZero(eta, at.w, at.next);
       if (areResidualsAsked()) {

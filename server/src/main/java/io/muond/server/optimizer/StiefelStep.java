@@ -160,11 +160,20 @@ final class StiefelStep implements BatchStep {
       }
       retract();
       if (numbers.residuals()) {
-        program.stiefel.residual(at.next, in.polar.x(), out.orthogonality());
-        flops.half(program.n, program.m);
+        orthogonality();
       }
       compute.distance(at.next, at.w, out.moved());
       return effort;
+    }
+
+    private void orthogonality() {
+      Matrices next = at.next;
+      if (in.u != null) {
+        next = in.u;
+        compute.combine(1 / spec.radius(), at.next, 0, next);
+      }
+      program.stiefel.residual(next, in.polar.x(), out.orthogonality());
+      flops.half(program.n, program.m);
     }
 
     private void gradient() {

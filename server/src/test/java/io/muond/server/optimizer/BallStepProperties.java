@@ -135,12 +135,17 @@ class BallStepProperties {
     }
   }
 
-  @Property(tries = 30)
+  @Provide
+  Arbitrary<Double> projectionRadii() {
+    return Arbitraries.of(0.8, 0.01, 1e-12, 30.0);
+  }
+
+  @Property(tries = 60)
   void projectionsAreTheNearestPoints(
       @ForAll("shapes") int[] shape,
-      @ForAll @IntRange(min = -4, max = 30) int exponent,
+      @ForAll @IntRange(min = -4, max = 37) int exponent,
+      @ForAll("projectionRadii") double radius,
       @ForAll long seed) {
-    double radius = 0.8;
     float[] x = gradient(shape, Math.pow(10, exponent), seed);
     try (TestBatch batch = batch(shape, radius)) {
       double distance = batch.project(x)[0];
@@ -151,13 +156,37 @@ class BallStepProperties {
         square += Math.pow(Math.max(0, sigma - radius), 2);
       }
       double nearest = Math.sqrt(square);
-      assertThat(distance).isCloseTo(nearest, within(2e-6 * Math.max(nearest, 1)));
+      assertThat(distance).isCloseTo(nearest, within(2e-6 * Math.max(nearest, radius)));
       if (exponent <= 1) {
         double[] expected = capped(shape, Reference.doubles(x), radius);
         double size = Reference.singularValues(shape[0], shape[1], x)[0] / radius;
         assertThat(TestBatch.relativeError(w, Reference.floats(expected)))
             .isLessThanOrEqualTo(4e-6 * Math.max(1, size));
       }
+    }
+  }
+
+  /** The square of either radius is nothing that a float32 holds. */
+  @Example
+  void radiiScaleTheStepHoweverSmallOrLarge() {
+    int[] shape = {12, 7};
+    float[] g = gradient(shape, 1, 3);
+    float[] unit = moved(shape, 1, g);
+    for (int power : new int[] {-90, -70, 70, 90}) {
+      double radius = Math.scalb(1.0, power);
+      assertThat(moved(shape, radius, g)).isEqualTo(unit);
+    }
+  }
+
+  /** W / r after two steps from the origin, to the boundary. */
+  private static float[] moved(int[] shape, double radius, float[] g) {
+    try (TestBatch batch = batch(shape, radius)) {
+      batch.weights(new float[g.length]);
+      for (int step = 0; step < 2; step++) {
+        MatrixReport report = batch.step(g, 0.9, ReportDetail.RESIDUALS).get(0);
+        assertThat(report.orthogonalityMax()).isBetween(0.0, 3e-6);
+      }
+      return Reference.floats(Reference.scale(1 / radius, Reference.doubles(batch.weights())));
     }
   }
 
