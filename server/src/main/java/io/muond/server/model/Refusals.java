@@ -89,6 +89,16 @@ public final class Refusals {
             "value", Float.toString(value)));
   }
 
+  /** Of finite weights, of which the nearest ones on the manifold could not be computed. */
+  static MuondException notProjectable(String parameter) {
+    return new MuondException(
+        ErrorReason.NOT_FINITE,
+        "parameter \""
+            + parameter
+            + "\": its elements are finite, but too large to be projected (expected: smaller ones)",
+        Map.of("parameter", parameter));
+  }
+
   static MuondException frozenParameter(String parameter) {
     return new MuondException(
         ErrorReason.FROZEN_PARAMETER,

@@ -1,13 +1,14 @@
 package io.muond.server.model;
 
-import io.muond.server.engine.ElementType;
+import io.muond.server.engine.Compute;
+import io.muond.server.engine.Matrices;
 import io.muond.server.engine.Region;
 import io.muond.server.model.StepLedger.Point;
+import io.muond.server.optimizer.BatchSpec;
 import io.muond.server.optimizer.NotFiniteException;
 import io.muond.v1.TensorChunk;
 import io.muond.v1.WriteWeightsResponse;
 import io.muond.v1.WrittenParameter;
-import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -21,8 +22,6 @@ import java.util.function.Consumer;
  * the weights change at the end, all of them or none.
  */
 public final class WeightsUpload implements AutoCloseable {
-  private static final int ZERO_BYTES = 1 << 20;
-
   private final Model model;
   private final Contribution contribution;
   private volatile long lastNews = System.nanoTime();
@@ -76,11 +75,13 @@ public final class WeightsUpload implements AutoCloseable {
         throw StepComputation.notFinite(batch, e);
       }
       addSquares(batch, distances, squares);
+      // A commit makes the first gradient slot the momentum, and spare second moments the moments.
+      Compute compute = shard.device().engine().compute();
       if (batch.spec().hasMomentum()) {
-        zero(memory.gradientSlot(b, 0));
+        compute.zero(matrices(batch, memory.gradientSlot(b, 0)));
       }
       if (batch.spec().hasSecondMoment()) {
-        zero(memory.spareSecondMoment(b));
+        compute.zero(matrices(batch, memory.spareSecondMoment(b)));
       }
     }
     return squares;
@@ -90,6 +91,9 @@ public final class WeightsUpload implements AutoCloseable {
     int matrix = 0;
     for (Piece piece : batch.members()) {
       for (int i = 0; i < piece.matrices(); i++, matrix++) {
+        if (!Double.isFinite(distances[matrix])) {
+          throw Refusals.notProjectable(piece.parameter());
+        }
         squares.merge(piece.parameter(), distances[matrix] * distances[matrix], Double::sum);
       }
     }
@@ -108,15 +112,10 @@ public final class WeightsUpload implements AutoCloseable {
         .toList();
   }
 
-  /** A commit makes the first gradient slot the momentum, and spare second moments the moments. */
-  private static void zero(Region region) {
-    for (long at = 0; at < region.floats(); ) {
-      int bytes = (int) Math.min(ZERO_BYTES, (region.floats() - at) * Float.BYTES);
-      region
-          .memory()
-          .receive(region.offset() + at, ElementType.FLOAT32, ByteBuffer.allocate(bytes));
-      at += bytes / Float.BYTES;
-    }
+  private static Matrices matrices(Batch batch, Region region) {
+    BatchSpec spec = batch.spec();
+    return Matrices.packed(
+        region, spec.count(), Math.toIntExact(spec.rows()), Math.toIntExact(spec.columns()));
   }
 
   private CompletableFuture<WriteWeightsResponse> commit(List<WrittenParameter> written) {

@@ -3,6 +3,7 @@ package io.muond.server.rpc;
 import io.muond.server.engine.Compute;
 import io.muond.server.engine.DeviceLostException;
 import io.muond.server.engine.Engine;
+import io.muond.server.engine.Matrices;
 import io.muond.server.engine.Memory;
 import io.muond.server.engine.Scalars;
 import java.lang.reflect.InvocationHandler;
@@ -74,11 +75,26 @@ final class EngineFaults {
     if (arguments == null) {
       return null;
     }
-    return Arrays.stream(arguments)
-        .map(
-            a ->
-                a instanceof Scalars s ? new Scalars(direct(s.memory()), s.offset(), s.count()) : a)
-        .toArray();
+    return Arrays.stream(arguments).map(EngineFaults::unwrap).toArray();
+  }
+
+  private static Object unwrap(Object argument) {
+    if (argument instanceof Scalars s) {
+      return new Scalars(direct(s.memory()), s.offset(), s.count());
+    }
+    if (argument instanceof Matrices x) {
+      return new Matrices(
+          direct(x.memory()),
+          x.type(),
+          x.offset(),
+          x.count(),
+          x.rows(),
+          x.cols(),
+          x.stride(),
+          x.ld(),
+          x.transposed());
+    }
+    return argument;
   }
 
   private final class Handler implements InvocationHandler {
