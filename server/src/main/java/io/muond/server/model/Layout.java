@@ -76,6 +76,25 @@ record Layout(List<ParameterSpec> parameters, List<Batch> batches, Map<Integer, 
     return floats(BatchSpec::hasSecondMoment);
   }
 
+  /** Elements of gradient slots: one where none of a batch's parameters takes gradients. */
+  long gradientFloats(int slots) {
+    return batches.stream()
+        .mapToLong(b -> Math.multiplyExact(b.spec().floats(), (long) slots(b, slots)))
+        .reduce(0, Math::addExact);
+  }
+
+  /** How many gradient slots a batch has: uploads take the first one. */
+  int slots(Batch batch, int slots) {
+    return batch.spec().rule().frozen() && batch.members().stream().allMatch(this::isAllFrozen)
+        ? 1
+        : slots;
+  }
+
+  /** Where a parameter has a range that moves, gradients come for its frozen ones too. */
+  private boolean isAllFrozen(Piece piece) {
+    return parameters.stream().anyMatch(p -> p.name().equals(piece.parameter()) && p.isFrozen());
+  }
+
   private long floats(Predicate<BatchSpec> which) {
     return batches.stream().map(Batch::spec).filter(which).mapToLong(BatchSpec::floats).sum();
   }

@@ -6,13 +6,15 @@ import io.muond.server.engine.Region;
 import io.muond.server.optimizer.StepBuffers;
 import io.muond.v1.MemoryUse;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
  * A shard's device memory: one allocation, in it for each batch two buffers of weights, momentum if
- * it has any, two second moments if it has any, and a gradient slot for each worker. One of the two
- * weight buffers holds the committed weights, the other, the spare one, takes the next; so do the
- * second moments. A commit exchanges them, and momentum with the first gradient slot.
+ * it has any, two second moments if it has any, and a gradient slot for each worker, or a single
+ * one, for uploads, where no gradients come. One of the two weight buffers holds the committed
+ * weights, the other, the spare one, takes the next; so do the second moments. A commit exchanges
+ * them, and momentum with the first gradient slot.
  *
  * <p>Not synchronised: the model's lock orders its use.
  */
@@ -43,14 +45,16 @@ final class ShardMemory implements AutoCloseable {
     this.memory = engine.allocate(owner, floats(layout, slots));
     long offset = 0;
     for (Batch batch : layout.batches()) {
+      int own = layout.slots(batch, slots);
       Buffers buffers = new Buffers(slots);
       long size = batch.spec().floats();
       for (int i = 0; i < 2; i++, offset += size) {
         buffers.weights[i] = new Region(memory, offset, size);
       }
-      for (int i = 0; i < slots; i++, offset += size) {
+      for (int i = 0; i < own; i++, offset += size) {
         buffers.gradients[i] = new Region(memory, offset, size);
       }
+      Arrays.fill(buffers.gradients, own, slots, buffers.gradients[0]);
       if (batch.spec().hasMomentum()) {
         buffers.momentum = new Region(memory, offset, size);
         offset += size;
@@ -65,7 +69,8 @@ final class ShardMemory implements AutoCloseable {
   /** Elements that a shard of this layout needs. */
   static long floats(Layout layout, int slots) {
     long moments = Math.addExact(layout.momentumFloats(), 2 * layout.secondMomentFloats());
-    return Math.addExact(Math.multiplyExact(2L + slots, layout.floats()), moments);
+    long weights = Math.multiplyExact(2, layout.floats());
+    return Math.addExact(Math.addExact(weights, layout.gradientFloats(slots)), moments);
   }
 
   /** What its elements take, in bytes. */
@@ -73,7 +78,7 @@ final class ShardMemory implements AutoCloseable {
     long weights = 2L * Float.BYTES * layout.floats();
     long momentum = (long) Float.BYTES * layout.momentumFloats();
     long secondMoments = 2L * Float.BYTES * layout.secondMomentFloats();
-    long gradients = (long) Float.BYTES * slots * layout.floats();
+    long gradients = Float.BYTES * layout.gradientFloats(slots);
     return MemoryUse.newBuilder()
         .setWeightBytes(weights)
         .setMomentumBytes(momentum)

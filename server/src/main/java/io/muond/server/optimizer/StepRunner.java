@@ -83,8 +83,8 @@ public final class StepRunner implements AutoCloseable {
   /**
    * What one batch is given.
    *
-   * @param gradients the contributions to add, the first one the buffers' own gradient; none for
-   *     frozen weights, whose buffers have no gradient
+   * @param gradients the contributions to add, the first one the buffers' own gradient; not looked
+   *     at for frozen weights
    * @param learningRates see {@link StepInput#learningRates}
    * @param age how many steps there are, with this one, since the moments were zero; at least 1
    */

@@ -108,6 +108,19 @@ class FrozenTest {
     step(model, 1);
   }
 
+  /** But f needs one for uploads; gradients of half come whole. */
+  @Test
+  void gradientSlotsOfSeveralWorkersAreForWhatMoves() {
+    CreateModelRequest.Builder request =
+        CreateModelRequest.newBuilder()
+            .setModel("several")
+            .setSeed(1)
+            .addAllWorkers(List.of("a", "b", "c"));
+    request.getParametersBuilder().addAllParameters(model.getParametersList());
+    Model several = client.create(request);
+    assertThat(several.getMemory().getGradientBytes()).isEqualTo(4 * (3 * (6 + 15) + 12));
+  }
+
   @Test
   void itHasNoMomentumAndAsksForNoRate() {
     // w, and the moving rows of half.
