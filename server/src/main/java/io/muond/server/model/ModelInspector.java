@@ -133,7 +133,7 @@ final class ModelInspector {
     }
     Values momentum = Values.read(piece, shards.momentum(piece));
     if (spec.norm() == NormKind.ADAMW) {
-      double beta = spec.rule().adamw().beta1();
+      double beta = spec.rule().adamw().rounded().beta1();
       momentum.combine(1 / (1 - beta), -beta / (1 - beta), Values.read(piece, slot));
     } else if (spec.rule().nesterov()) {
       double beta = spec.rule().momentum();

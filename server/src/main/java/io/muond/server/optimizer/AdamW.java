@@ -19,11 +19,12 @@ public record AdamW(double beta1, double beta2, double epsilon) {
    * these the corrections must be made. 1 − 0.999 is 1e-5 of itself away from what it is in
    * float32, and a correction that did not know would be off by as much.
    */
-  AdamW rounded() {
+  public AdamW rounded() {
     return new AdamW(rounded(beta1), rounded(beta2), epsilon);
   }
 
-  private static double rounded(double beta) {
+  /** A decay that is a float32 number below 1. */
+  static double rounded(double beta) {
     return Math.min((float) beta, LARGEST);
   }
 }

@@ -9,7 +9,7 @@ import io.muond.server.engine.Precision;
  * has checked them.
  *
  * @param msignSteps Polar Express iterations, at least 1
- * @param momentum beta in M = beta M + G, in [0, 1); 0 is no momentum
+ * @param momentum beta in M = beta M + G, in [0, 1), rounded to a float32 below 1; 0 is no momentum
  * @param nesterov take G + beta M instead of M
  * @param alpha dual ascent's step size
  * @param tolerance dual ascent's stopping tolerance
@@ -41,6 +41,8 @@ public record Rule(
     requireNonNull(solver, "solver is null");
     requireNonNull(precision, "precision is null");
     requireNonNull(adamw, "adamw is null");
+    // It is computed with in float32, where a beta just below 1 would never forget.
+    momentum = AdamW.rounded(momentum);
   }
 
   /** A rule of weights that move, without weight decay. */

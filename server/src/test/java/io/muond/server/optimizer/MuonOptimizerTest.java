@@ -1,11 +1,13 @@
 package io.muond.server.optimizer;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.muond.server.engine.Precision;
 import io.muond.server.engine.cpu.CpuEngine;
 import io.muond.server.manifold.ManifoldKind;
 import io.muond.server.manifold.NormKind;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -24,6 +26,12 @@ class MuonOptimizerTest {
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining(precision.toString());
     }
+  }
+
+  @Test
+  void aMomentumBelowOneForgets() {
+    Rule rule = new Rule(Solver.EXACT, Precision.FLOAT32, 8, 0.99999999, false, 0, 0, 0, 0);
+    assertThat((float) rule.momentum()).isLessThan(1).isGreaterThan(0.9999999f);
   }
 
   @ParameterizedTest
