@@ -131,6 +131,7 @@ final class PieceMeasures {
     return largest;
   }
 
+  /** The largest distance of a row from those of mean 0. */
   private double largestMean(double[] w) {
     double largest = 0;
     for (int i = 0; i < rows; i++) {
@@ -138,7 +139,7 @@ final class PieceMeasures {
       for (int j = 0; j < columns; j++) {
         sum += w[i * columns + j];
       }
-      largest = Math.max(largest, Math.abs(sum / columns / radius));
+      largest = Math.max(largest, Math.abs(sum / Math.sqrt((double) columns) / radius));
     }
     return largest;
   }
