@@ -16,63 +16,66 @@ import java.nio.ByteOrder;
  */
 record HostPiece(Piece piece, Values weights, Values before, Values taken, ParameterReport report) {
 
-  /** Float32 numbers, which may be more than an array holds: one array for each matrix. */
-  static final class Values {
-    private final float[][] matrices;
-
-    private Values(float[][] matrices) {
-      this.matrices = matrices;
-    }
-
-    /** Copies a piece's matrices out of a region. */
-    static Values read(Piece piece, Region region) {
-      int length = Math.toIntExact(piece.spec().matrixFloats());
-      float[][] matrices = new float[piece.matrices()][length];
-      ByteBuffer chunk =
-          ByteBuffer.allocate(Math.min(length, CHUNK_FLOATS) * Float.BYTES)
-              .order(ByteOrder.LITTLE_ENDIAN);
-      for (int k = 0; k < matrices.length; k++) {
-        long first = region.offset() + (long) k * length;
-        for (int at = 0; at < length; at += CHUNK_FLOATS) {
-          int floats = Math.min(CHUNK_FLOATS, length - at);
-          chunk.clear().limit(floats * Float.BYTES);
-          region.memory().send(first + at, ElementType.FLOAT32, chunk);
-          chunk.flip();
-          chunk.asFloatBuffer().get(matrices[k], at, floats);
-        }
-      }
-      return new Values(matrices);
-    }
-
-    /** this ← a this + b other. */
-    void combine(double a, double b, Values other) {
-      for (int k = 0; k < matrices.length; k++) {
-        for (int i = 0; i < matrices[k].length; i++) {
-          matrices[k][i] = (float) (a * matrices[k][i] + b * other.matrices[k][i]);
-        }
-      }
-    }
-
-    /** A matrix in float64, a copy. */
-    double[] matrix(int k) {
-      double[] values = new double[matrices[k].length];
-      for (int i = 0; i < values.length; i++) {
-        values[i] = matrices[k][i];
-      }
-      return values;
-    }
-
-    /** A matrix less another one's, in float64. */
-    double[] difference(int k, Values other) {
-      double[] values = matrix(k);
-      for (int i = 0; i < values.length; i++) {
-        values[i] -= other.matrices[k][i];
-      }
-      return values;
-    }
+  /** What {@link Values} of so many elements take, at most: chunks have a head each. */
+  static long bytes(long floats) {
+    return Float.BYTES * floats + HEAD_BYTES * (floats / CHUNK_FLOATS + 1);
   }
 
   private static final int CHUNK_FLOATS = 1 << 18;
+  private static final long HEAD_BYTES = 32;
+
+  /** Float32 numbers, which may be more than an array holds. */
+  static final class Values {
+    private final float[][] chunks;
+
+    private Values(float[][] chunks) {
+      this.chunks = chunks;
+    }
+
+    /** Copies a region. */
+    static Values read(Region region) {
+      float[][] chunks = new float[Math.toIntExact((region.floats() - 1) / CHUNK_FLOATS + 1)][];
+      for (int i = 0; i < chunks.length; i++) {
+        long from = (long) i * CHUNK_FLOATS;
+        chunks[i] = new float[(int) Math.min(CHUNK_FLOATS, region.floats() - from)];
+        read(region, from, chunks[i]);
+      }
+      return new Values(chunks);
+    }
+
+    private static void read(Region region, long from, float[] to) {
+      ByteBuffer bytes =
+          ByteBuffer.allocate(to.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+      region.memory().send(region.offset() + from, ElementType.FLOAT32, bytes);
+      bytes.flip();
+      bytes.asFloatBuffer().get(to);
+    }
+
+    /** this ← a this + b other. */
+    void combine(double a, double b, Region other) {
+      float[] x = new float[CHUNK_FLOATS];
+      for (int k = 0; k < chunks.length; k++) {
+        float[] chunk = chunks[k];
+        if (chunk.length < x.length) {
+          x = new float[chunk.length];
+        }
+        read(other, (long) k * CHUNK_FLOATS, x);
+        for (int i = 0; i < chunk.length; i++) {
+          chunk[i] = (float) (a * chunk[i] + b * x[i]);
+        }
+      }
+    }
+
+    /** An element. */
+    double get(long i) {
+      return chunks[(int) (i / CHUNK_FLOATS)][(int) (i % CHUNK_FLOATS)];
+    }
+  }
+
+  /** An element of W less what it was before the last step. */
+  double moved(long i) {
+    return weights.get(i) - before.get(i);
+  }
 
   /** The same, but for what the last step took. */
   HostPiece withoutTaken() {

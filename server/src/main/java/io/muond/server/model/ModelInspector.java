@@ -2,6 +2,7 @@ package io.muond.server.model;
 
 import io.muond.server.engine.Region;
 import io.muond.server.manifold.NormKind;
+import io.muond.server.model.HostMemory.Reservation;
 import io.muond.server.model.HostPiece.Values;
 import io.muond.server.optimizer.BatchSpec;
 import io.muond.server.optimizer.Optimum;
@@ -31,48 +32,48 @@ final class ModelInspector {
   CompletableFuture<Inspection> inspect(List<ParameterSpec> parameters) {
     List<Piece> pieces = parameters.stream().flatMap(p -> p.pieces().stream()).toList();
     pieces.forEach(ModelInspector::requireMeasurable);
-    requireHostMemory(pieces);
-    return model.exclusively(() -> copy(pieces));
+    Reservation memory = model.platform().inspections().memory().reserve(hostBytes(pieces));
+    return model
+        .exclusively(() -> copy(pieces, memory))
+        .whenComplete(
+            (inspection, failure) -> {
+              if (failure != null) {
+                memory.close();
+              }
+            });
   }
 
   private static void requireMeasurable(Piece piece) {
     BatchSpec spec = piece.spec();
-    boolean singular = PieceMeasures.measure(piece) == Measure.MEASURE_SINGULAR_VALUES;
-    boolean fits =
-        singular
-            ? Optimum.covers(spec.rows(), spec.columns())
-            : spec.matrixFloats() <= Optimum.MAX_ELEMENTS;
-    if (!fits) {
+    if (PieceMeasures.measure(piece) == Measure.MEASURE_SINGULAR_VALUES
+        && !Optimum.covers(spec.rows(), spec.columns())) {
       throw Refusals.invalidField(
           "parameters",
           '"' + piece.parameter() + '"',
-          "matrices of at most "
+          "singular values of matrices of at most "
               + Optimum.MAX_ELEMENTS
-              + " elements, and singular values of those"
-              + " of order "
+              + " elements and of order "
               + Optimum.MAX_ORDER);
     }
   }
 
-  /** W, W before the last step, and G, each in float32; and three matrices in float64. */
-  private static void requireHostMemory(List<Piece> pieces) {
-    long needed = 0;
+  /**
+   * W, W before the last step, and G, each in float32; and, where one is decomposed, four float64
+   * copies of a matrix: its own, the two that LAPACK takes, and a Gram matrix.
+   */
+  private static long hostBytes(List<Piece> pieces) {
+    long copies = 0;
     long largest = 0;
     for (Piece piece : pieces) {
-      needed += 3L * Float.BYTES * piece.floats();
-      largest = Math.max(largest, 3L * Double.BYTES * piece.spec().matrixFloats());
+      copies = Math.addExact(copies, 3 * HostPiece.bytes(piece.floats()));
+      if (PieceMeasures.measure(piece) == Measure.MEASURE_SINGULAR_VALUES) {
+        largest = Math.max(largest, 4L * Double.BYTES * piece.spec().matrixFloats());
+      }
     }
-    Runtime runtime = Runtime.getRuntime();
-    long left = runtime.maxMemory() - runtime.totalMemory() + runtime.freeMemory();
-    if (needed + largest > left / 2) {
-      throw Refusals.invalidField(
-          "parameters",
-          pieces.size() + " that take " + (needed + largest) + " bytes of the server's host memory",
-          "fewer: at most " + left / 2 + " bytes");
-    }
+    return Math.addExact(copies, largest);
   }
 
-  private CompletableFuture<Inspection> copy(List<Piece> pieces) {
+  private CompletableFuture<Inspection> copy(List<Piece> pieces, Reservation memory) {
     ModelState state = model.state();
     InspectionHeader header;
     boolean stepped;
@@ -95,7 +96,13 @@ final class ModelInspector {
     }
     CompletableFuture<List<HostPiece>> copied =
         CompletableFuture.supplyAsync(() -> copy(pieces, stepped, gradients, reports));
-    return copied.thenApply(all -> new Inspection(header, stillTrue(all, gradients)));
+    return copied.thenApply(
+        all ->
+            new Inspection(
+                header,
+                stillTrue(all, gradients),
+                memory,
+                model.platform().inspections().thread()));
   }
 
   private List<HostPiece> copy(
@@ -110,8 +117,8 @@ final class ModelInspector {
       copies.add(
           new HostPiece(
               piece,
-              Values.read(piece, shards.weights(piece, committed)),
-              moved ? Values.read(piece, shards.weights(piece, 1 - committed)) : null,
+              Values.read(shards.weights(piece, committed)),
+              moved ? Values.read(shards.weights(piece, 1 - committed)) : null,
               moved && (gradients || keepsTaken(piece)) ? taken(piece) : null,
               reports.get(piece.name())));
     }
@@ -129,15 +136,15 @@ final class ModelInspector {
     Region slot = shards.gradient(piece, 0);
     BatchSpec spec = piece.spec();
     if (!spec.hasMomentum()) {
-      return Values.read(piece, slot);
+      return Values.read(slot);
     }
-    Values momentum = Values.read(piece, shards.momentum(piece));
+    Values momentum = Values.read(shards.momentum(piece));
     if (spec.norm() == NormKind.ADAMW) {
       double beta = spec.rule().adamw().rounded().beta1();
-      momentum.combine(1 / (1 - beta), -beta / (1 - beta), Values.read(piece, slot));
+      momentum.combine(1 / (1 - beta), -beta / (1 - beta), slot);
     } else if (spec.rule().nesterov()) {
       double beta = spec.rule().momentum();
-      momentum.combine(1 + beta, -beta, Values.read(piece, slot));
+      momentum.combine(1 + beta, -beta, slot);
     }
     return momentum;
   }

@@ -76,6 +76,7 @@ public final class ModelRegistry implements AutoCloseable {
             store,
             observer,
             () -> draining,
+            new Inspections(),
             new Platform.Settings(settings.stepTimeout(), settings.readerGrace()));
     this.builder = new ModelBuilder(platform);
     var unused =
@@ -384,6 +385,7 @@ public final class ModelRegistry implements AutoCloseable {
               .exceptionally(failure -> noteUnlessDeleted(model, failure)));
     }
     CompletableFuture.allOf(freed.toArray(CompletableFuture[]::new)).join();
+    platform.inspections().close();
     platform.devices().close();
     storage.shutdown();
   }

@@ -108,6 +108,7 @@ final class ParameterReader {
             rule,
             tensor.getShapeList(),
             offset,
+            pair,
             spec,
             dealing,
             tensor.getGroup(),

@@ -2,6 +2,7 @@ package io.muond.server.model;
 
 import static java.util.Objects.requireNonNull;
 
+import io.muond.manifold.Pair;
 import io.muond.server.engine.Dealing;
 import io.muond.server.optimizer.BatchSpec;
 import java.util.List;
@@ -15,6 +16,7 @@ import java.util.List;
  * @param name as reports have it
  * @param ruleField where its rule stands in the request that made the model, for errors
  * @param offset of its first element in the parameter
+ * @param pair the manifold and the norm that were declared, of which the device may know less
  * @param spec its matrices, as a batch of their own
  * @param dealing how its elements lie on the device
  * @param group whose learning rate applies
@@ -27,6 +29,7 @@ record Piece(
     String ruleField,
     List<Long> shape,
     long offset,
+    Pair pair,
     BatchSpec spec,
     Dealing dealing,
     String group,
@@ -35,6 +38,7 @@ record Piece(
   Piece {
     requireNonNull(parameter, "parameter is null");
     requireNonNull(name, "name is null");
+    requireNonNull(pair, "pair is null");
     requireNonNull(spec, "spec is null");
     requireNonNull(dealing, "dealing is null");
     requireNonNull(group, "group is null");

@@ -1,16 +1,24 @@
 package io.muond.server.model;
 
-import io.muond.server.engine.Dealing;
 import io.muond.server.engine.cpu.Float64;
 import io.muond.server.manifold.ManifoldKind;
-import io.muond.server.manifold.NormKind;
 import io.muond.v1.LastStep;
 import io.muond.v1.ParameterInspection;
 import io.muond.v1.ParameterInspection.Measure;
 import java.util.Arrays;
+import java.util.function.LongToDoubleFunction;
 
-/** Measures one piece, in float64. */
+/**
+ * Measures one piece, in float64. Only what is decomposed is copied to arrays: everything else may
+ * be larger than they are.
+ */
 final class PieceMeasures {
+  /**
+   * The most elements of a matrix without a constraint that is decomposed: 4096 x 4096, in half a
+   * minute on two cores. What is larger is an embedding, whose rows say more.
+   */
+  private static final long MAX_DECOMPOSED = 1L << 24;
+
   private final HostPiece host;
   private final Piece piece;
   private final int rows;
@@ -27,20 +35,20 @@ final class PieceMeasures {
 
   /** What is measured of a piece's weights. */
   static Measure measure(Piece piece) {
-    ManifoldKind manifold = piece.spec().manifold();
-    boolean vector = piece.shape().size() < 2;
-    return switch (manifold) {
-      case STIEFEL, SPECTRAL_BALL -> Measure.MEASURE_SINGULAR_VALUES;
-      case EUCLIDEAN -> vector ? Measure.MEASURE_NORM : Measure.MEASURE_SINGULAR_VALUES;
-      case CENTERED_OBLIQUE -> Measure.MEASURE_ROW_NORMS;
-      case OBLIQUE -> {
-        if (piece.spec().rows() == 1) {
+    return switch (piece.pair()) {
+      case STIEFEL_SPECTRAL, STIEFEL_FROBENIUS, SPECTRAL_BALL_SPECTRAL ->
+          Measure.MEASURE_SINGULAR_VALUES;
+      case SPHERE_FROBENIUS -> Measure.MEASURE_NORM;
+      case OBLIQUE_LARGEST_ROW, CENTERED_OBLIQUE_LARGEST_ROW -> Measure.MEASURE_ROW_NORMS;
+      // They are the rows of the device.
+      case OBLIQUE_LARGEST_COLUMN -> Measure.MEASURE_COLUMN_NORMS;
+      case EUCLIDEAN_ADAMW, EUCLIDEAN_SPECTRAL, EUCLIDEAN_FROBENIUS, EUCLIDEAN_LARGEST_ENTRY -> {
+        if (piece.shape().size() < 2) {
           yield Measure.MEASURE_NORM;
         }
-        // Columns are rows on the device.
-        yield piece.dealing().equals(Dealing.NONE)
-            ? Measure.MEASURE_ROW_NORMS
-            : Measure.MEASURE_COLUMN_NORMS;
+        yield piece.spec().matrixFloats() <= MAX_DECOMPOSED
+            ? Measure.MEASURE_SINGULAR_VALUES
+            : Measure.MEASURE_ROW_NORMS;
       }
     };
   }
@@ -51,13 +59,15 @@ final class PieceMeasures {
     boolean singular = measure(piece) == Measure.MEASURE_SINGULAR_VALUES;
     double residual = 0;
     for (int k = 0; k < piece.matrices(); k++) {
-      double[] w = host.weights().matrix(k);
-      double[] values = singular ? singularValues(w.clone()) : descending(rowNorms(w));
+      double[] values =
+          singular
+              ? singularValues(k, host.weights()::get)
+              : descending(rowNorms(k, host.weights()::get));
       for (double value : values) {
         inspection.addValues(value);
       }
       inspection.setValuesPerMatrix(values.length);
-      residual = Math.max(residual, residual(w, values));
+      residual = Math.max(residual, residual(k, values));
     }
     inspection.setResidual(residual);
     if (host.before() != null && host.report() != null) {
@@ -66,16 +76,28 @@ final class PieceMeasures {
     return inspection.build();
   }
 
-  private double[] singularValues(double[] matrix) {
-    return Float64.singularValues(rows, columns, matrix);
+  /** Index among all of the piece's elements of the first one of a row. */
+  private long start(int k, int row) {
+    return ((long) k * rows + row) * columns;
   }
 
-  private double[] rowNorms(double[] x) {
+  private double[] matrix(int k, LongToDoubleFunction x) {
+    double[] values = new double[Math.multiplyExact(rows, columns)];
+    Arrays.setAll(values, i -> x.applyAsDouble(start(k, 0) + i));
+    return values;
+  }
+
+  private double[] singularValues(int k, LongToDoubleFunction x) {
+    return Float64.singularValues(rows, columns, matrix(k, x));
+  }
+
+  private double[] rowNorms(int k, LongToDoubleFunction x) {
     double[] norms = new double[rows];
     for (int i = 0; i < rows; i++) {
       double squares = 0;
-      for (int j = 0; j < columns; j++) {
-        squares += x[i * columns + j] * x[i * columns + j];
+      for (long at = start(k, i); at < start(k, i + 1); at++) {
+        double value = x.applyAsDouble(at);
+        squares += value * value;
       }
       norms[i] = Math.sqrt(squares);
     }
@@ -97,12 +119,12 @@ final class PieceMeasures {
    *
    * @param values its singular values or row norms
    */
-  private double residual(double[] w, double[] values) {
+  private double residual(int k, double[] values) {
     return switch (piece.spec().manifold()) {
-      case STIEFEL -> orthogonality(w);
+      case STIEFEL -> orthogonality(matrix(k, host.weights()::get));
       case SPECTRAL_BALL -> Math.max(0, values[0] / radius - 1);
       case OBLIQUE -> fromSphere(values);
-      case CENTERED_OBLIQUE -> Math.max(fromSphere(values), largestMean(w));
+      case CENTERED_OBLIQUE -> Math.max(fromSphere(values), largestMean(k));
       case EUCLIDEAN -> 0;
     };
   }
@@ -132,12 +154,12 @@ final class PieceMeasures {
   }
 
   /** The largest distance of a row from those of mean 0. */
-  private double largestMean(double[] w) {
+  private double largestMean(int k) {
     double largest = 0;
     for (int i = 0; i < rows; i++) {
       double sum = 0;
-      for (int j = 0; j < columns; j++) {
-        sum += w[i * columns + j];
+      for (long at = start(k, i); at < start(k, i + 1); at++) {
+        sum += host.weights().get(at);
       }
       largest = Math.max(largest, Math.abs(sum / Math.sqrt((double) columns) / radius));
     }
@@ -153,29 +175,41 @@ final class PieceMeasures {
     }
     double update = 0;
     for (int k = 0; k < piece.matrices(); k++) {
-      update = Math.max(update, norms(host.weights().difference(k, host.before())).norm());
+      update = Math.max(update, norms(k, host::moved).norm());
     }
     step.setUpdateNorm(update);
-    boolean adamw = piece.spec().norm() == NormKind.ADAMW;
-    if (!adamw && rate > 0) {
+    if (hasOwnNorm() && rate > 0) {
       step.setBudgetUsed(update / (radius * rate));
     }
     if (host.taken() != null) {
-      gradient(step, adamw);
+      gradient(step);
     }
     return step.build();
   }
 
-  private void gradient(LastStep.Builder step, boolean adamw) {
+  /** Whether there is a norm of its own, and it can be measured. */
+  private boolean hasOwnNorm() {
+    return switch (piece.spec().norm()) {
+      case SPECTRAL -> piece.spec().matrixFloats() <= MAX_DECOMPOSED || isConstrained();
+      case ADAMW -> false;
+      default -> true;
+    };
+  }
+
+  private boolean isConstrained() {
+    return piece.spec().manifold() != ManifoldKind.EUCLIDEAN;
+  }
+
+  private void gradient(LastStep.Builder step) {
     double norm = 0;
     double dual = 0;
     for (int k = 0; k < piece.matrices(); k++) {
-      Norms norms = norms(host.taken().matrix(k));
+      Norms norms = norms(k, host.taken()::get);
       norm = Math.max(norm, norms.norm());
       dual += norms.dual();
     }
     step.setGradientNorm(norm);
-    if (!adamw) {
+    if (hasOwnNorm()) {
       step.setGradientDualNorm(dual);
       if (dual > 0) {
         step.setAlignment(step.getObjective() / dual);
@@ -191,16 +225,34 @@ final class PieceMeasures {
     }
   }
 
-  /** {@code x} is destroyed. */
-  private Norms norms(double[] x) {
+  private Norms norms(int k, LongToDoubleFunction x) {
+    if (!hasOwnNorm()) {
+      return frobenius(k, x);
+    }
     return switch (piece.spec().norm()) {
-      case SPECTRAL -> Norms.of(singularValues(x));
-      case LARGEST_ROW -> Norms.of(rowNorms(x));
-      case LARGEST_ENTRY -> Norms.of(Arrays.stream(x).map(Math::abs).toArray());
-      case FROBENIUS, ADAMW -> {
-        double norm = Math.sqrt(Arrays.stream(x).map(v -> v * v).sum());
-        yield new Norms(norm, norm);
-      }
+      case SPECTRAL -> Norms.of(singularValues(k, x));
+      case LARGEST_ROW -> Norms.of(rowNorms(k, x));
+      case LARGEST_ENTRY -> entries(k, x);
+      case FROBENIUS, ADAMW -> frobenius(k, x);
     };
+  }
+
+  private Norms entries(int k, LongToDoubleFunction x) {
+    double largest = 0;
+    double sum = 0;
+    for (long at = start(k, 0); at < start(k, rows); at++) {
+      double size = Math.abs(x.applyAsDouble(at));
+      largest = Math.max(largest, size);
+      sum += size;
+    }
+    return new Norms(largest, sum);
+  }
+
+  private Norms frobenius(int k, LongToDoubleFunction x) {
+    double squares = 0;
+    for (double norm : rowNorms(k, x)) {
+      squares += norm * norm;
+    }
+    return new Norms(Math.sqrt(squares), Math.sqrt(squares));
   }
 }

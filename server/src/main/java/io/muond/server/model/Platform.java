@@ -12,6 +12,7 @@ import java.util.function.BooleanSupplier;
  * @param timer runs short tasks later
  * @param store writes and reads checkpoints
  * @param draining whether no new work may begin
+ * @param inspections what they share
  */
 record Platform(
     Devices devices,
@@ -19,11 +20,13 @@ record Platform(
     ModelStore store,
     StepObserver observer,
     BooleanSupplier draining,
+    Inspections inspections,
     Settings settings) {
 
   Platform {
     requireNonNull(devices, "devices is null");
     requireNonNull(timer, "timer is null");
+    requireNonNull(inspections, "inspections is null");
   }
 
   /**

@@ -278,6 +278,17 @@ public final class Refusals {
             "available_bytes", Long.toString(available)));
   }
 
+  static MuondException hostMemory(long needed, long available) {
+    return new MuondException(
+        ErrorReason.HOST_MEMORY,
+        "parameters: the inspection needs "
+            + needed
+            + " bytes of the server's own memory (expected: at most "
+            + available
+            + ", which are not in use by others: inspect fewer parameters at a time)",
+        Map.of("needed_bytes", Long.toString(needed), "available_bytes", Long.toString(available)));
+  }
+
   /** A device of the model's was lost. */
   public static MuondException deviceLost(DeviceLostException loss) {
     return new MuondException(

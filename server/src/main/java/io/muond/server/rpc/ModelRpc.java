@@ -2,7 +2,6 @@ package io.muond.server.rpc;
 
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
-import io.muond.server.model.Inspection;
 import io.muond.server.model.Model;
 import io.muond.server.model.ModelRegistry;
 import io.muond.server.model.WeightsReader;
@@ -26,7 +25,6 @@ import io.muond.v1.SetWorkersResponse;
 import io.muond.v1.TensorChunk;
 import io.muond.v1.WriteWeightsRequest;
 import io.muond.v1.WriteWeightsResponse;
-import java.util.concurrent.CompletableFuture;
 
 /** The model service. */
 final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
@@ -120,23 +118,8 @@ final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
   @Override
   public void inspectModel(
       InspectModelRequest request, StreamObserver<InspectModelResponse> responses) {
-    Outbox<InspectModelResponse> outbox = outbox(responses);
-    CompletableFuture<Inspection> inspection;
-    try {
-      inspection = models.get(request.getModel()).inspect(request);
-    } catch (Throwable e) {
-      outbox.finish(e);
-      return;
-    }
-    var unused =
-        inspection.whenCompleteAsync(
-            (value, failure) -> {
-              if (value != null) {
-                outbox.send(value::next);
-              }
-              outbox.finish(failure);
-            },
-            answers.executor());
+    InspectCall call = new InspectCall((ServerCallStreamObserver<InspectModelResponse>) responses);
+    call.begin(() -> models.get(request.getModel()).inspect(request));
   }
 
   /** What a call with one request and many answers sends. */

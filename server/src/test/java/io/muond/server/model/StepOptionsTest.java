@@ -3,6 +3,7 @@ package io.muond.server.model;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.muond.manifold.Pair;
 import io.muond.server.engine.Dealing;
 import io.muond.server.manifold.ManifoldKind;
 import io.muond.server.optimizer.BatchSpec;
@@ -26,7 +27,19 @@ class StepOptionsTest {
   private static void read(
       CommitOptions options, ManifoldKind manifold, long rows, long columns, long hostBytes) {
     BatchSpec spec = new BatchSpec(manifold, 1, rows, columns, 1, Rule.DEFAULT);
-    Piece w = new Piece(0, "w", "w", "rule", List.of(rows, columns), 0, spec, Dealing.NONE, "", 1);
+    Piece w =
+        new Piece(
+            0,
+            "w",
+            "w",
+            "rule",
+            List.of(rows, columns),
+            0,
+            Pair.STIEFEL_SPECTRAL,
+            spec,
+            Dealing.NONE,
+            "",
+            1);
     StepOptions.check(options, List.of(w), hostBytes);
   }
 

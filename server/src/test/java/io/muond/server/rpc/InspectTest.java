@@ -8,8 +8,13 @@ import static io.muond.server.rpc.TestClient.whole;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import com.google.common.util.concurrent.Uninterruptibles;
+import io.grpc.Context;
+import io.grpc.Context.CancellableContext;
+import io.grpc.stub.StreamObserver;
 import io.muond.server.engine.Engine;
 import io.muond.server.engine.TestEngines;
+import io.muond.v1.AdamWOptions;
 import io.muond.v1.CommitOptions;
 import io.muond.v1.CreateModelRequest;
 import io.muond.v1.InspectModelRequest;
@@ -17,6 +22,7 @@ import io.muond.v1.InspectModelResponse;
 import io.muond.v1.LastStep;
 import io.muond.v1.Manifold;
 import io.muond.v1.Model;
+import io.muond.v1.ModelServiceGrpc;
 import io.muond.v1.OpenStepRequest;
 import io.muond.v1.Parameter;
 import io.muond.v1.ParameterInspection;
@@ -25,9 +31,13 @@ import io.muond.v1.Rule;
 import io.muond.v1.StepHeader;
 import io.muond.v1.TensorChunk;
 import io.muond.v1.Upload;
+import io.muond.v1.View;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -222,6 +232,152 @@ class InspectTest {
     assertThat(columns.getValuesList())
         .hasSize(4)
         .allSatisfy(v -> assertThat(v).isCloseTo(Math.sqrt(3), within(1e-6)));
+  }
+
+  /** Eight are more than there are threads that serve calls. */
+  @Test
+  void inspectionsKeepNoOtherCallWaiting() throws InterruptedException {
+    CreateModelRequest.Builder request = CreateModelRequest.newBuilder().setModel("m").setSeed(1);
+    request
+        .getParametersBuilder()
+        .addParameters(
+            parameter("w", 1_400, 1_400).toBuilder()
+                .setManifold(Manifold.MANIFOLD_EUCLIDEAN)
+                .setNorm(io.muond.v1.Norm.NORM_FROBENIUS));
+    client.create(request);
+    Semaphore begun = new Semaphore(0);
+    AtomicInteger done = new AtomicInteger();
+    try (CancellableContext all = Context.current().withCancellation()) {
+      for (int i = 0; i < 8; i++) {
+        all.run(() -> inspectLater(begun, done));
+      }
+      assertThat(begun.tryAcquire(4, 20, TimeUnit.SECONDS)).isTrue();
+      client.get("m");
+      assertThat(done.get()).isLessThanOrEqualTo(2);
+      all.cancel(null);
+      // Those that were given up are computed no more.
+      assertThat(inspect()).hasSize(1);
+      assertThat(done.get()).isLessThanOrEqualTo(3);
+    }
+  }
+
+  private void inspectLater(Semaphore begun, AtomicInteger done) {
+    ModelServiceGrpc.newStub(client.channel)
+        .inspectModel(
+            InspectModelRequest.newBuilder().setModel("m").build(),
+            new StreamObserver<>() {
+              @Override
+              public void onNext(InspectModelResponse message) {
+                if (message.hasHeader()) {
+                  begun.release();
+                } else {
+                  done.incrementAndGet();
+                }
+              }
+
+              @Override
+              public void onError(Throwable failure) {}
+
+              @Override
+              public void onCompleted() {}
+            });
+  }
+
+  /** What the last step took of the loss's gradient is what was sent. */
+  @Test
+  void adamwsGradientIsMadeAgainOfItsMoments() {
+    Model model =
+        one(
+            parameter("w", 3).toBuilder()
+                .setManifold(Manifold.MANIFOLD_EUCLIDEAN)
+                .setRule(
+                    Rule.newBuilder().setAdamw(AdamWOptions.newBuilder().setBeta1(0.999999999))));
+    step(model, 1, 1, 2, 2);
+    LastStep first = inspect().get(0).getLastStep();
+    assertThat(first.getGradientNorm()).isCloseTo(3, within(1e-5));
+    assertThat(first.hasBudgetUsed()).isFalse();
+    assertThat(first.hasAlignment()).isFalse();
+    // The learning rate, in each of the three.
+    assertThat(first.getUpdateNorm()).isCloseTo(ETA * Math.sqrt(3), within(1e-5));
+  }
+
+  @Test
+  void theSpectralBallIsInspected() {
+    Model model =
+        one(
+            parameter("w", 2, 2).toBuilder()
+                .setManifold(Manifold.MANIFOLD_SPECTRAL_BALL)
+                .setRadius(2));
+    client.write("m", List.of(chunk(model.getParameters(0), 0, 1, 0, 0, -2)));
+    // To (1.2, −2.2), which is capped.
+    step(model, 1, -3, 0, 0, 4);
+    ParameterInspection ball = inspect().get(0);
+    assertThat(ball.getMeasure()).isEqualTo(Measure.MEASURE_SINGULAR_VALUES);
+    assertThat(ball.getValues(0)).isCloseTo(2, within(1e-5));
+    assertThat(ball.getValues(1)).isCloseTo(1.2, within(1e-3));
+    assertThat(ball.getResidual()).isLessThan(5e-6);
+    assertThat(ball.getLastStep().getUpdateNorm()).isCloseTo(0.2, within(1e-3));
+    assertThat(ball.getLastStep().getBudgetUsed()).isCloseTo(1, within(1e-2));
+    assertThat(ball.getLastStep().getGradientDualNorm()).isCloseTo(7, within(1e-5));
+    assertThat(ball.getLastStep().getAlignment()).isCloseTo(1, within(1e-3));
+  }
+
+  @Test
+  void kernelPositionsAreMatricesOfTheirOwn() {
+    Model model =
+        one(
+            parameter("w", 4, 2, 1, 3).toBuilder()
+                .setManifold(Manifold.MANIFOLD_OBLIQUE)
+                .setView(View.VIEW_KERNEL_POSITIONS)
+                .setRadius(3));
+    ParameterInspection rows = inspect().get(0);
+    assertThat(rows.getMeasure()).isEqualTo(Measure.MEASURE_ROW_NORMS);
+    assertThat(rows.getValuesPerMatrix()).isEqualTo(4);
+    assertThat(rows.getValuesList())
+        .hasSize(12)
+        .allSatisfy(v -> assertThat(v).isCloseTo(3, within(1e-6)));
+    float[] g = new float[24];
+    g[3] = 1;
+    step(model, 1, g);
+    // Only one row has a gradient, and but for its normal part all of it is used.
+    LastStep step = inspect().get(0).getLastStep();
+    assertThat(step.getGradientDualNorm()).isCloseTo(1, within(1e-6));
+    assertThat(step.getObjective()).isCloseTo(step.getAlignment(), within(1e-6));
+    assertThat(step.getAlignment()).isBetween(0.0, 1.0);
+  }
+
+  private Model one(Parameter.Builder parameter) {
+    CreateModelRequest.Builder request = CreateModelRequest.newBuilder().setModel("m").setSeed(1);
+    request.getParametersBuilder().addParameters(parameter);
+    return client.create(request);
+  }
+
+  @Test
+  void severalWorkersGradientsAreOne() {
+    CreateModelRequest.Builder request =
+        CreateModelRequest.newBuilder()
+            .setModel("m")
+            .setSeed(1)
+            .addAllWorkers(List.of("a", "b", "c"));
+    request.getParametersBuilder().addParameters(parameter("w", 2, 2));
+    Model model = client.create(request);
+    StepHeader header = header(model, 1).toBuilder().setWorkerEpoch(1).build();
+    List<Thread> others = new ArrayList<>();
+    for (String worker : List.of("a", "b")) {
+      Thread thread = new Thread(() -> contribute(model, header, worker));
+      thread.start();
+      others.add(thread);
+    }
+    contribute(model, header, "c");
+    assertThat(inspect().get(0).getLastStep().getGradientNorm()).isCloseTo(12, within(1e-5));
+    assertThat(inspect().get(0).getLastStep().getGradientDualNorm()).isCloseTo(21, within(1e-5));
+    others.forEach(Uninterruptibles::joinUninterruptibly);
+  }
+
+  private void contribute(Model model, StepHeader header, String worker) {
+    List<TensorChunk> chunks = List.of(chunk(model.getParameters(0), 0, 3, 0, 0, -4));
+    StepHeader own = header.toBuilder().setWorker(worker).build();
+    client.step(whole(own, chunks, CommitOptions.newBuilder().setLearningRate(ETA).build()));
   }
 
   @Test
