@@ -11,7 +11,7 @@ import jcuda.driver.CUstream;
  * other stream uses meanwhile.
  */
 public final class ReductionKernels {
-  /** Of partial results that a launch leaves: 1 MiB, unless one number per matrix is more. */
+  /** Of partial results that a launch leaves: 1 MiB. */
   static final int SCRATCH_NUMBERS = 131_072;
 
   /** 32 elements for each of 256 threads, so that 12 matrices of 768 × 768 fill a large device. */
@@ -31,7 +31,9 @@ public final class ReductionKernels {
 
   /** Bytes of scratch for any operation here. */
   public static long scratchBytes(Batch x) {
-    return 8L * x.count() * Math.max(parts(x), x.rows() == x.cols() ? tileParts(x) : 1);
+    long parts = Math.max(parts(x), x.rows() == x.cols() ? tileParts(x) : 1);
+    // A single part is a result.
+    return 8 * (parts == 1 ? 1 : x.count() * parts);
   }
 
   private static long parts(Batch x) {

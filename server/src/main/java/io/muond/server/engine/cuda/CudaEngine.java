@@ -27,6 +27,9 @@ public final class CudaEngine implements Engine {
   /** Elements of the largest intermediate of a batch: 1 GiB. */
   private static final long BATCH_FLOATS = 1L << 28;
 
+  /** Of tiny ones: an operation keeps a number for each on its lane, which has room for more. */
+  static final int BATCH_MATRICES = 1 << 20;
+
   /**
    * Bytes that the driver gives out at least, and multiples of which it gives out as they are.
    * Smaller allocations would share such pages, and its count would not be the sum of ours.
@@ -200,7 +203,7 @@ public final class CudaEngine implements Engine {
   @Override
   public int batchFor(int count, long floats) {
     long fitting = Math.max(1, BATCH_FLOATS / Math.max(1, floats));
-    return (int) Math.min(count, fitting);
+    return (int) Math.min(Math.min(count, BATCH_MATRICES), fitting);
   }
 
   @Override

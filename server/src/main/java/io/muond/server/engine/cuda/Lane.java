@@ -16,11 +16,11 @@ final class Lane {
   /** Of cuBLAS: what NVIDIA recommends for Hopper, the largest (cuBLAS documentation, 2.1.6). */
   private static final long WORKSPACE_BYTES = 32L << 20;
 
-  /** Partial results of a launch are 1 MiB, or a number for each row of the largest batches. */
+  /** Partial results of a launch are 1 MiB, or a number or two for each matrix of the most. */
   private static final long SCRATCH_BYTES = 32L << 20;
 
   /** The batches of a branch have at most half a million rows. */
-  private static final long BRANCH_BYTES = 8L << 20;
+  static final long BRANCH_BYTES = 8L << 20;
 
   private final CUstream stream;
   private final CUevent reached = new CUevent();
