@@ -28,6 +28,15 @@ extern "C" __global__ __launch_bounds__(256) void quotient(
   }
 }
 
+/** s[k] ← 0 where it is at most `relative` times of[k]; NaN stays. */
+extern "C" __global__ __launch_bounds__(256) void zeroRounding(
+    long long count, double relative, const double* of, double* s) {
+  long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+  if (k < count && s[k] <= relative * of[k]) {
+    s[k] = 0;
+  }
+}
+
 /**
  * Element i of a generator that counts up by `gamma` from `seed` and mixes (SplitMix64), as a
  * number in [0, 1).

@@ -33,6 +33,13 @@ public final class ScalarKernels {
     module.launch(stream, "quotient", Walk.ceilDiv(count, Walk.THREADS), Walk.THREADS, arguments);
   }
 
+  /** s_k ← 0 where it is at most relative · of_k; both are scalars. */
+  public void zeroRounding(CUstream stream, int count, double relative, long of, long s) {
+    Arguments arguments = new Arguments().i64(count).f64(relative).i64(of).i64(s);
+    long blocks = Walk.ceilDiv(count, Walk.THREADS);
+    module.launch(stream, "zeroRounding", blocks, Walk.THREADS, arguments);
+  }
+
   /**
    * v ← the vector that power iteration starts from: (float) (0.5 + the i-th {@code
    * SplittableRandom(1).nextDouble()}), the same for every matrix; v is n × 1.

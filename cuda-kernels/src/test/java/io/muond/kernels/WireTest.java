@@ -231,6 +231,18 @@ class WireTest {
     }
   }
 
+  @Test
+  void whatIsRoundingBecomesZero() {
+    double[] of = {0, 0, 8, 8, 8, Double.NaN, 8};
+    double[] values = {0, 1, 2, 2.5, 0, 1, Double.NaN};
+    long s = device.scalars(values);
+    device
+        .kernels()
+        .scalars()
+        .zeroRounding(device.stream(), values.length, 0.25, device.scalars(of), s);
+    assertThat(device.doubles(s, values.length)).containsExactly(0, 1, 0, 2.5, 0, 1, Double.NaN);
+  }
+
   @ParameterizedTest
   @CsvSource({"1, 1, PACKED", "3, 300, ODD_BLOCK", "2, 65, SIDE_BY_SIDE"})
   void powerIterationStartsFromTheSameVectorEverywhere(int count, int n, Layout layout) {

@@ -77,6 +77,11 @@ public interface Compute {
   /** s ← ‖x‖_F. */
   void frobenius(Matrices x, Scalars s);
 
+  /**
+   * s_k ← 0 where it is at most relative · of_k: nothing but the rounding of what has that size.
+   */
+  void zeroRounding(double relative, Scalars of, Scalars s);
+
   /** s ← ‖x − y‖_F. */
   void distance(Matrices x, Matrices y, Scalars s);
 

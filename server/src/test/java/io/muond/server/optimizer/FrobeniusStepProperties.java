@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.muond.server.engine.Engine;
 import io.muond.server.engine.TestEngines;
+import io.muond.server.engine.cpu.Float64;
 import io.muond.server.manifold.ManifoldKind;
 import io.muond.server.manifold.NormKind;
 import java.util.List;
@@ -136,6 +137,31 @@ class FrobeniusStepProperties {
       assertThat(batch.weights()).isEqualTo(w);
       assertThat(zero.get(1).optimum()).isZero();
       batch.step(TestBatch.gaussian(w.length, 1, 2), 0, ReportDetail.BASIC);
+      assertThat(batch.weights()).isEqualTo(w);
+    }
+  }
+
+  @Property(tries = 40)
+  void aNormalGradientMovesNothing(
+      @ForAll("shapes") int[] shape,
+      @ForAll @IntRange(min = -30, max = 30) int exponent,
+      @ForAll long seed) {
+    int n = Math.min(shape[0], shape[1]);
+    boolean tall = shape[0] >= shape[1];
+    float[] x = TestBatch.gaussian(n * n, Math.pow(10, exponent), seed);
+    double[] s = Reference.doubles(x);
+    s = Reference.combine(1, s, 1, Reference.transpose(n, n, s));
+    try (TestBatch batch = new TestBatch(engine, spec(shape, 1))) {
+      float[] w = batch.initialize(seed).weights();
+      double[] u = Reference.doubles(w);
+      double[] g =
+          tall
+              ? Float64.product(shape[0], n, n, u, false, s, false)
+              : Float64.product(n, shape[1], n, s, false, u, false);
+      MatrixReport report = batch.step(Reference.floats(g), 0.1, ReportDetail.OPTIMUM).get(0);
+      assertThat(batch.weights()).isEqualTo(w);
+      assertThat(report.objective()).isZero();
+      batch.step(w, 0.1, ReportDetail.BASIC);
       assertThat(batch.weights()).isEqualTo(w);
     }
   }

@@ -161,6 +161,14 @@ final class CpuCompute implements Compute {
   }
 
   @Override
+  public void zeroRounding(double relative, Scalars of, Scalars s) {
+    double[] sizes = read(of);
+    double[] values = read(s);
+    Arrays.setAll(values, k -> values[k] <= relative * sizes[k] ? 0 : values[k]);
+    write(values, s);
+  }
+
+  @Override
   public void distance(Matrices x, Matrices y, Scalars s) {
     write(
         squareRoots(elementwise.reduce(x, y, Elementwise::sumOfSquaredDifferences, Double::sum)),

@@ -158,6 +158,11 @@ final class CudaCompute implements Compute {
   }
 
   @Override
+  public void zeroRounding(double relative, Scalars of, Scalars s) {
+    device.kernels().scalars().zeroRounding(stream(), s.count(), relative, address(of), address(s));
+  }
+
+  @Override
   public void distance(Matrices x, Matrices y, Scalars s) {
     requireAlike(x, y);
     Batch of = batch(x);
@@ -169,7 +174,7 @@ final class CudaCompute implements Compute {
     dot(x, y, address(s));
   }
 
-  private void dot(Matrices x, Matrices y, long s) {
+  void dot(Matrices x, Matrices y, long s) {
     requireAlike(x, y);
     Batch of = batch(x);
     reductions().dot(stream(), of, batch(y), s, forReduction(of));
@@ -316,17 +321,7 @@ final class CudaCompute implements Compute {
 
   @Override
   public void largestEigenvalue(Matrices h, Matrices v, Matrices w, int iterations, Scalars s) {
-    device.kernels().scalars().powerStart(stream(), batch(v));
-    for (int i = 0; i < iterations; i++) {
-      product(1, h, false, v, false, 0, w, Precision.FLOAT32);
-      maxAbs(w, s);
-      divide(w, s, v);
-    }
-    product(1, h, false, v, false, 0, w, Precision.FLOAT32);
-    long squares = lanes.current().kept().take((long) Double.BYTES * h.count());
-    dot(v, w, s);
-    dot(v, v, squares);
-    device.kernels().scalars().quotient(stream(), h.count(), address(s), squares, address(s));
+    new CudaPower(device, lanes, this).largestEigenvalue(h, v, w, iterations, s);
   }
 
   @Override
