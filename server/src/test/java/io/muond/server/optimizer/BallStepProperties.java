@@ -109,6 +109,35 @@ class BallStepProperties {
     }
   }
 
+  @Property(tries = 20)
+  void gradientsOfLowRankAreSteppedAlong(@ForAll("shapes") int[] shape, @ForAll long seed) {
+    float[] g = Reference.rankOne(shape[0], shape[1], seed);
+    try (TestBatch batch = batch(shape, 1)) {
+      batch.weights(new float[g.length]);
+      for (int step = 0; step < 2; step++) {
+        MatrixReport report = batch.step(g, 0.8, ReportDetail.OPTIMUM).get(0);
+        assertThat(report.objective()).isCloseTo(report.optimum(), within(1e-3 * report.optimum()));
+      }
+      // 1.6, which is capped, of the one singular value that there is.
+      double[] expected =
+          Reference.scale(-1 / Reference.norm(Reference.doubles(g)), Reference.doubles(g));
+      assertThat(TestBatch.relativeError(batch.weights(), Reference.floats(expected)))
+          .isLessThanOrEqualTo(1e-3);
+      assertInBall(shape, batch.weights(), 1);
+    }
+  }
+
+  @Property(tries = 20)
+  void matricesOfLowRankAreProjected(@ForAll("shapes") int[] shape, @ForAll long seed) {
+    float[] x = Reference.rankOne(shape[0], shape[1], seed);
+    double norm = Reference.norm(Reference.doubles(x));
+    try (TestBatch batch = batch(shape, norm / 3)) {
+      assertThat(batch.project(x)[0]).isCloseTo(norm * 2 / 3, within(1e-5 * norm));
+      float[] expected = Reference.floats(Reference.scale(1 / 3.0, Reference.doubles(x)));
+      assertThat(TestBatch.relativeError(batch.weights(), expected)).isLessThanOrEqualTo(1e-5);
+    }
+  }
+
   @Property(tries = 10)
   void powersOfTwoChangeNoBitOfTheStep(
       @ForAll("shapes") int[] shape, @ForAll @IntRange(min = -90, max = 90) int power) {

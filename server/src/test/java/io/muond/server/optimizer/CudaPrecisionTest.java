@@ -7,6 +7,7 @@ import io.muond.server.engine.Engine;
 import io.muond.server.engine.Precision;
 import io.muond.server.engine.TestEngines;
 import io.muond.server.manifold.ManifoldKind;
+import io.muond.server.manifold.NormKind;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -92,6 +93,52 @@ class CudaPrecisionTest {
         MatrixReport report = step(c, rule(solver, precision));
         assertThat(report.orthogonalityMax()).isLessThanOrEqualTo(5e-6);
         assertThat(report.feasibleObjective()).isGreaterThanOrEqualTo(0.7 * c.optimum());
+      }
+    }
+  }
+
+  private static BatchSpec spectral(ManifoldKind manifold, int[] shape, Precision precision) {
+    Rule rule = rule(Solver.EXACT, precision);
+    return new BatchSpec(
+        manifold, NormKind.SPECTRAL, 1, shape[0], shape[1], 1, rule, Start.GAUSSIAN);
+  }
+
+  /** Plain Muon from 0: the step is the direction. */
+  @ParameterizedTest
+  @EnumSource(
+      value = Precision.class,
+      names = {"TF32", "FLOAT16", "BFLOAT16"})
+  void directionsWithoutAConstraintAreNearlyTheBest(Precision precision) {
+    for (int[] shape : new int[][] {{48, 30}, {30, 48}, {40, 40}, {90, 20}}) {
+      float[] g = TestBatch.gaussian(shape[0] * shape[1], 1, 3);
+      BatchSpec spec = spectral(ManifoldKind.EUCLIDEAN, shape, precision);
+      try (TestBatch batch = new TestBatch(engine, spec)) {
+        MatrixReport report =
+            batch.weights(new float[g.length]).step(g, 1, ReportDetail.OPTIMUM).get(0);
+        assertThat(report.objective()).isGreaterThanOrEqualTo(0.99 * report.optimum());
+        double size = Reference.singularValues(shape[0], shape[1], batch.weights())[0];
+        assertThat(size).isLessThanOrEqualTo(1.01);
+      }
+    }
+  }
+
+  /** The cap is in float32 whatever msign's precision. */
+  @ParameterizedTest
+  @EnumSource(
+      value = Precision.class,
+      names = {"TF32", "FLOAT16", "BFLOAT16"})
+  void stepsStayInTheSpectralBall(Precision precision) {
+    for (int[] shape : new int[][] {{48, 30}, {30, 48}, {40, 40}}) {
+      BatchSpec spec = spectral(ManifoldKind.SPECTRAL_BALL, shape, precision);
+      try (TestBatch batch = new TestBatch(engine, spec)) {
+        batch.initialize(1);
+        for (int step = 0; step < 3; step++) {
+          float[] g = TestBatch.gaussian(shape[0] * shape[1], 1, step);
+          MatrixReport report = batch.step(g, 0.5, ReportDetail.OPTIMUM).get(0);
+          assertThat(report.objective()).isGreaterThanOrEqualTo(0.99 * report.optimum());
+          double size = Reference.singularValues(shape[0], shape[1], batch.weights())[0];
+          assertThat(size).isLessThanOrEqualTo(1 + 1e-6);
+        }
       }
     }
   }

@@ -76,6 +76,15 @@ class EuclideanStepProperties {
     return TestBatch.gaussian(shape[0] * shape[1], scale, seed);
   }
 
+  @Property(tries = 20)
+  void gradientsOfLowRankAreSteppedAlong(@ForAll("shapes") int[] shape, @ForAll long seed) {
+    float[] g = Reference.rankOne(shape[0], shape[1], seed);
+    double[] a = direction(NormKind.SPECTRAL, shape, g);
+    double[] expected =
+        Reference.scale(1 / Reference.norm(Reference.doubles(g)), Reference.doubles(g));
+    assertThat(Reference.norm(Reference.combine(1, a, -1, expected))).isLessThanOrEqualTo(1e-3);
+  }
+
   /** A of one matrix: what a step of 1 from 0 is the negative of. */
   private static double[] direction(NormKind norm, int[] shape, float[] g) {
     try (TestBatch batch = new TestBatch(engine, spec(norm, 1, shape, 1, Rule.DEFAULT))) {

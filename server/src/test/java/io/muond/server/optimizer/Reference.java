@@ -98,6 +98,17 @@ final class Reference {
     return y;
   }
 
+  /** A random matrix of rank 1. */
+  static float[] rankOne(int m, int n, long seed) {
+    float[] left = TestBatch.gaussian(m, 1, seed);
+    float[] right = TestBatch.gaussian(n, 1, seed + 1);
+    float[] x = new float[m * n];
+    for (int i = 0; i < x.length; i++) {
+      x[i] = left[i / n] * right[i % n];
+    }
+    return x;
+  }
+
   static double[] singularValues(int m, int n, double[] x) {
     return Float64.singularValues(m, n, x.clone());
   }

@@ -2,13 +2,17 @@ package io.muond.server.rpc;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.muond.v1.AbortStepRequest;
 import io.muond.v1.Checkpoint;
 import io.muond.v1.CreateModelRequest;
 import io.muond.v1.Durability;
 import io.muond.v1.Initial;
 import io.muond.v1.Manifold;
 import io.muond.v1.Model;
+import io.muond.v1.OpenStepRequest;
 import io.muond.v1.RowRange;
+import io.muond.v1.StepHeader;
+import io.muond.v1.StepRequest;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
@@ -115,6 +119,27 @@ class AdamWStateTest {
       step(model, step);
       restart();
     }
+    assertThat(FloatTensors.weights(client, "m")).isEqualTo(expected);
+  }
+
+  @Test
+  void anAbortedStepCountsForNothing() {
+    float[] expected = uninterrupted(4);
+    Model model = create("m", onRequest());
+    step(model, 1);
+    step(model, 2);
+    StepHeader header = TestClient.header(model, 3);
+    client.steps().openStep(OpenStepRequest.newBuilder().setHeader(header).build());
+    StepRequest uncommitted =
+        StepRequest.newBuilder()
+            .setOpen(header)
+            .addAllChunks(TestClient.gradients(model, 99))
+            .build();
+    assertThat(TestClient.refusal(() -> client.stepMessages(uncommitted)))
+        .isEqualTo("INVALID_ARGUMENT/INVALID_FIELD");
+    client.steps().abortStep(AbortStepRequest.newBuilder().setHeader(header).build());
+    step(model, 3);
+    step(model, 4);
     assertThat(FloatTensors.weights(client, "m")).isEqualTo(expected);
   }
 

@@ -127,7 +127,8 @@ class ViewsTest {
             parameters { name: "qkv" shape: [900, 40]
               ranges { name: "q" rows: 300 } ranges { name: "k" rows: 300 radius: 2 }
               ranges { name: "v" rows: 300 learning_rate_multiplier: 0.5 } }
-            parameters { name: "o" shape: [300, 40] }""");
+            parameters { name: "o" shape: [300, 40] }\
+            """);
     Model apart =
         create(
             "apart",
@@ -135,11 +136,15 @@ class ViewsTest {
             parameters { name: "q" shape: [300, 40] }
             parameters { name: "k" shape: [300, 40] radius: 2 }
             parameters { name: "v" shape: [300, 40] learning_rate_multiplier: 0.5 }
-            parameters { name: "o" shape: [300, 40] }""");
+            parameters { name: "o" shape: [300, 40] }\
+            """);
     assertThat(fused.getMemory()).isEqualTo(apart.getMemory());
     assertThat(fused.getParameters(0).getRanges(1).getRadius()).isEqualTo(2);
     assertThat(fused.getParameters(0).getRanges(0).getRadius()).isEqualTo(Math.sqrt(7.5));
     List<StepReport> reports = assertSame(fused, apart, i -> i);
+    // In the same batch, bit for bit on every engine.
+    assertThat(FloatTensors.weights(client, fused.getName()))
+        .isEqualTo(FloatTensors.weights(client, apart.getName()));
     List<ParameterReport> parts = reports.get(0).getParametersList();
     assertThat(parts)
         .extracting(ParameterReport::getName)
@@ -165,12 +170,14 @@ class ViewsTest {
             "fused",
             """
             parameters { name: "qk" shape: [96, 20]
-              ranges { name: "q" rows: 64 heads: 4 } ranges { name: "k" rows: 32 } }""");
+              ranges { name: "q" rows: 64 heads: 4 } ranges { name: "k" rows: 32 } }\
+            """);
     Model apart =
         create(
             "apart",
             """
-            parameters { name: "q" shape: [4, 16, 20] } parameters { name: "k" shape: [32, 20] }""");
+            parameters { name: "q" shape: [4, 16, 20] } parameters { name: "k" shape: [32, 20] }\
+            """);
     assertSame(fused, apart, i -> i);
   }
 
@@ -213,7 +220,8 @@ class ViewsTest {
             "columns",
             """
             parameters { name: "w" shape: [70, 300]
-              manifold: MANIFOLD_OBLIQUE norm: NORM_LARGEST_COLUMN }""");
+              manifold: MANIFOLD_OBLIQUE norm: NORM_LARGEST_COLUMN }\
+            """);
     Model rows =
         create("rows", "parameters { name: 'w' shape: [300, 70] manifold: MANIFOLD_OBLIQUE }");
     assertSame(columns, rows, i -> i % 70 * 300 + i / 70);
@@ -226,7 +234,8 @@ class ViewsTest {
             "m",
             """
             parameters { name: "w" shape: [30, 20] learning_rate_multiplier: 0 }
-            parameters { name: "s" shape: [30] learning_rate_multiplier: 0 }""");
+            parameters { name: "s" shape: [30] learning_rate_multiplier: 0 }\
+            """);
     client.write("m", chunks(model, FloatTensors.random(630, 1), 1));
     float[] before = FloatTensors.weights(client, "m");
     Model ready = client.get("m");
