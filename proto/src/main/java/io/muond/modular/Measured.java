@@ -28,10 +28,9 @@ record Measured(
    *
    * @param mass the module's mass, as its parent sees it
    * @param sensitivity its sensitivity
-   * @param bound its sensitivity with the atoms' bounds in place of 1; infinite if there is none
    * @param atoms parameters in it, of fused weights each range, copies counted
    */
-  record Totals(double mass, double sensitivity, double bound, long atoms) {}
+  record Totals(double mass, double sensitivity, long atoms) {}
 
   /**
    * A child with atoms.
@@ -41,12 +40,12 @@ record Measured(
   record Carrier(Measured module, double after) {}
 
   static Measured atom(Module module, TreePath path, Atom atom) {
-    Totals totals = new Totals(atom.mass(), 1, atom.bound(), atom.pieces());
+    Totals totals = new Totals(atom.mass(), 1, atom.pieces());
     return new Measured(module, path, totals, atom, List.of(), List.of());
   }
 
   static Measured bond(Module module, TreePath path, double sensitivity) {
-    Totals totals = new Totals(0, sensitivity, sensitivity, 0);
+    Totals totals = new Totals(0, sensitivity, 0);
     return new Measured(module, path, totals, null, List.of(), List.of());
   }
 
@@ -85,10 +84,6 @@ record Measured(
 
   double sensitivity() {
     return totals.sensitivity();
-  }
-
-  double bound() {
-    return totals.bound();
   }
 
   long atoms() {

@@ -6,7 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.ToDoubleFunction;
 
-/** Goes up a tree: checks every module and finds masses, sensitivities and bounds. */
+/** Goes up a tree: checks every module and finds masses and sensitivities. */
 final class Measurer {
   private long atomsSoFar;
   private int modulesSoFar;
@@ -61,7 +61,6 @@ final class Measurer {
         new Totals(
             sum(children, Measured::mass),
             product(children, Measured::sensitivity),
-            product(children, Measured::bound),
             atoms(children));
     return measured(Measured.inSequence(module, path, totals, children));
   }
@@ -71,10 +70,7 @@ final class Measurer {
     List<Measured> children = children(modules, path, kind, depth);
     Totals totals =
         new Totals(
-            sum(children, Measured::mass),
-            sum(children, Measured::sensitivity),
-            sum(children, Measured::bound),
-            atoms(children));
+            sum(children, Measured::mass), sum(children, Measured::sensitivity), atoms(children));
     return measured(Measured.of(module, path, totals, children));
   }
 
@@ -82,8 +78,7 @@ final class Measurer {
     TreePath here = path.child("scale");
     double factor = Math.abs(Checks.notZero(here.field("factor"), module.getScale().getFactor()));
     Measured of = measure(module.getScale().getOf(), here.child("of"), depth + 1);
-    Totals totals =
-        new Totals(of.mass(), factor * of.sensitivity(), factor * of.bound(), of.atoms());
+    Totals totals = new Totals(of.mass(), factor * of.sensitivity(), of.atoms());
     return measured(Measured.of(module, path, totals, List.of(of)));
   }
 
@@ -97,10 +92,7 @@ final class Measurer {
     }
     Totals totals =
         new Totals(
-            count * of.mass(),
-            Math.pow(of.sensitivity(), (double) count),
-            Math.pow(of.bound(), (double) count),
-            count * of.atoms());
+            count * of.mass(), Math.pow(of.sensitivity(), (double) count), count * of.atoms());
     return measured(Measured.of(module, path, totals, List.of(of)));
   }
 
@@ -111,7 +103,7 @@ final class Measurer {
     if (of.mass() == 0) {
       throw new ModuleException(here.child("of"), "mass 0 (expected: a module of mass > 0)");
     }
-    Totals totals = new Totals(absolute, of.sensitivity(), of.bound(), of.atoms());
+    Totals totals = new Totals(absolute, of.sensitivity(), of.atoms());
     return measured(Measured.of(module, path, totals, List.of(of)));
   }
 

@@ -8,7 +8,6 @@ import io.muond.v1.Plan;
 import io.muond.v1.PlannedAtom;
 import java.util.IdentityHashMap;
 import java.util.List;
-import java.util.Optional;
 
 /**
  * Applies the composition rules of {@code muond.v1.Module} to a tree, in double precision. All
@@ -64,9 +63,11 @@ public final class Planner {
       }
       plan.addAtoms(planned);
     }
-    Optional<String> fault = LipschitzBound.fault(root);
-    fault.ifPresentOrElse(
-        plan::setNoLipschitzBoundBecause, () -> plan.setLipschitzBound(root.bound()));
+    LipschitzBound.Found found = LipschitzBound.of(root);
+    found
+        .fault()
+        .ifPresentOrElse(
+            plan::setNoLipschitzBoundBecause, () -> plan.setLipschitzBound(found.value()));
     return plan.build();
   }
 
