@@ -54,8 +54,11 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** A leased model lives while it is worked with, and no longer than that and its time to live. */
 class LeaseTest {
+  /** Long enough that a machine which stands still for a second does not end it. */
+  private static final int LEASE_SECONDS = 2;
+
   private static final java.time.Duration LONGER_THAN_THE_LEASE =
-      java.time.Duration.ofMillis(1_400);
+      java.time.Duration.ofMillis(1_000 * LEASE_SECONDS + 400);
 
   private TestServer server;
   private TestClient client;
@@ -68,7 +71,7 @@ class LeaseTest {
     // Whatever a first step takes longer is over before a lease begins.
     client.step(client.create(small("first")), 1, 1);
     client.models().deleteModel(DeleteModelRequest.newBuilder().setModel("first").build());
-    model = client.create(small("m").setLeaseTtl(Duration.newBuilder().setSeconds(1)));
+    model = client.create(small("m").setLeaseTtl(Duration.newBuilder().setSeconds(LEASE_SECONDS)));
   }
 
   @AfterEach
@@ -105,7 +108,7 @@ class LeaseTest {
   @Test
   void itLivesByHeartbeats() throws InterruptedException {
     for (int i = 0; i < 5; i++) {
-      Thread.sleep(400);
+      Thread.sleep(600);
       assertThat(
               client
                   .models()
