@@ -25,15 +25,12 @@ import io.muond.v1.MemoryUse;
 import io.muond.v1.Model;
 import io.muond.v1.Module;
 import io.muond.v1.ParameterList;
-import io.muond.v1.Precision;
 import io.muond.v1.RenewLeaseRequest;
-import io.muond.v1.Rule;
 import io.muond.v1.Sequence;
 import io.muond.v1.ServerServiceGrpc;
 import io.muond.v1.Upload;
 import io.muond.v1.WriteWeightsResponse;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -148,25 +145,6 @@ class ModelLifecycleTest {
         catchThrowable(() -> client.create(small("n").setModule(linear("bad", 0, 2))));
     assertThat(info(failure).getReason()).isEqualTo("INVALID_FIELD");
     assertThat(info(failure).getMetadataMap()).containsEntry("field", "module.linear.out");
-  }
-
-  @Test
-  void aPrecisionIsRefusedWhereItStands() {
-    Assumptions.assumeFalse(TestEngines.isCuda());
-    Rule half = Rule.newBuilder().setPrecision(Precision.PRECISION_FLOAT16).build();
-    Module.Builder own = linear("own", 4, 2).toBuilder();
-    own.getLinearBuilder().getSettingsBuilder().setRule(half);
-    Module tree =
-        Module.newBuilder()
-            .setSequence(Sequence.newBuilder().addModules(linear("first", 4, 2)).addModules(own))
-            .build();
-    Throwable failure = catchThrowable(() -> client.create(small("m").setModule(tree)));
-    assertThat(failure)
-        .hasMessageContaining("module.sequence[1].linear.rule.precision of parameter \"own\": ");
-    failure =
-        catchThrowable(
-            () -> client.create(small("m").setModule(linear("w", 4, 2)).setDefaultRule(half)));
-    assertThat(failure).hasMessageContaining("default_rule.precision of parameter \"w\": ");
   }
 
   private static Module linear(String name, long out, long in) {
