@@ -42,25 +42,6 @@ public final class MatrixSign {
       this(null, next, s, p, scale);
     }
 
-    /** For m × n matrices, stored as they are. */
-    public static Buffers carve(
-        Carver carver, Precision precision, int m, int n, boolean transposed) {
-      if (!precision.isHalf()) {
-        return new Buffers(
-            carver.tall(m, n, transposed),
-            carver.matrices(n, n),
-            carver.matrices(n, n),
-            carver.scalars());
-      }
-      ElementType type = precision.operands();
-      return new Buffers(
-          carver.tallHalves(type, m, n, transposed),
-          carver.tallHalves(type, m, n, transposed),
-          carver.halves(type, n, n),
-          carver.halves(type, n, n),
-          carver.scalars());
-    }
-
     /** Those of matrix k. */
     public Buffers matrix(int k) {
       return new Buffers(
@@ -70,6 +51,24 @@ public final class MatrixSign {
           p.matrix(k),
           scale.slice(k, 1));
     }
+  }
+
+  /** Takes the intermediates out of a carver, for m × n matrices stored as they are. */
+  public Buffers carve(Carver carver, int m, int n, boolean transposed) {
+    if (!precision.isHalf()) {
+      return new Buffers(
+          carver.tall(m, n, transposed),
+          carver.matrices(n, n),
+          carver.matrices(n, n),
+          carver.scalars());
+    }
+    ElementType type = precision.operands();
+    return new Buffers(
+        carver.tallHalves(type, m, n, transposed),
+        carver.tallHalves(type, m, n, transposed),
+        carver.halves(type, n, n),
+        carver.halves(type, n, n),
+        carver.scalars());
   }
 
   public int steps() {

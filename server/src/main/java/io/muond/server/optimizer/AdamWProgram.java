@@ -1,11 +1,8 @@
 package io.muond.server.optimizer;
 
-import io.muond.server.engine.Compute;
 import io.muond.server.engine.Engine;
 import io.muond.server.engine.Matrices;
-import io.muond.server.engine.Region;
 import io.muond.server.engine.Scalars;
-import io.muond.server.engine.Stopwatch;
 import java.util.Arrays;
 import java.util.List;
 
@@ -13,37 +10,15 @@ import java.util.List;
  * AdamW (arXiv 1711.05101): W ← (1 − ηλ)W − rη c₁M / (√(c₂V) + ε), where with the batch's age t the
  * corrections are c = 1 / (1 − βᵗ).
  */
-final class AdamWProgram implements BatchProgram {
+final class AdamWProgram extends Program {
   /** c₁ and √c₂, after the numbers of the {@link Descent}. */
   private static final int CORRECTIONS = 2;
 
-  private final Engine engine;
-  private final Compute compute;
-  private final BatchSpec spec;
   private final AdamW rule;
-  private final FlatPoints points;
 
-  AdamWProgram(Engine engine, BatchSpec spec) {
-    this.engine = engine;
-    this.compute = engine.compute();
-    this.spec = spec;
+  AdamWProgram(Engine engine, BatchSpec spec, Points points) {
+    super(engine, spec, points);
     rule = spec.rule().adamw().rounded();
-    points = new FlatPoints(compute, spec);
-  }
-
-  @Override
-  public BatchSpec spec() {
-    return spec;
-  }
-
-  @Override
-  public long workspaceFloats() {
-    return 0;
-  }
-
-  @Override
-  public int reportNumbers(ReportDetail detail) {
-    return new Numbers(spec.count(), detail, 0).total();
   }
 
   @Override
@@ -64,33 +39,23 @@ final class AdamWProgram implements BatchProgram {
   }
 
   @Override
-  public void initialize(long[] seeds, Region weights, Region workspace) {
-    points.initialize(seeds, weights, workspace);
-  }
-
-  @Override
-  public double[] project(Region from, Region to, Region workspace) {
-    return points.project(from, to, workspace);
-  }
-
-  @Override
   public BatchStep step(StepInput input) {
     return new Step(input);
   }
 
-  private final class Step extends DirectStep {
+  private final class Step extends PartwiseStep {
     private final Matrices v;
     private final Matrices nextV;
 
     Step(StepInput input) {
-      super(engine, spec, input, /* transposed= */ false, spec.count(), /* residuals= */ 0);
-      v = BatchView.view(spec, false, input.buffers().secondMoment());
-      nextV = BatchView.view(spec, false, input.buffers().nextSecondMoment());
+      super(AdamWProgram.this, input);
+      v = shape.view(input.buffers().secondMoment(), spec.count());
+      nextV = shape.view(input.buffers().nextSecondMoment(), spec.count());
     }
 
     @Override
-    void enqueue(
-        int from, int count, BatchView at, Numbers.Part out, Effort effort, Stopwatch watch) {
+    void enqueue(Part part) {
+      BatchView at = part.at();
       Scalars corrections = input.numbers().slice(Descent.numbers(spec), CORRECTIONS);
       Matrices a = at.next;
       compute.adamw(
@@ -103,10 +68,9 @@ final class AdamWProgram implements BatchProgram {
           at.gradient,
           nextV,
           a);
-      compute.maxAbs(a, out.scale());
-      compute.dot(at.gradient, a, out.objective());
-      Descent.apply(compute, input.numbers(), spec, from, at, a);
-      compute.distance(at.next, at.w, out.moved());
+      compute.maxAbs(a, part.out().scale());
+      compute.dot(at.gradient, a, part.out().objective());
+      Descent.apply(compute, input.numbers(), spec, part.from(), at, a);
     }
 
     /** A direction is not finite because a moment is not: one of them tells where. */

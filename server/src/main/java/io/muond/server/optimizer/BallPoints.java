@@ -20,18 +20,14 @@ import java.util.List;
 final class BallPoints implements Points {
   private final Compute compute;
   private final BatchSpec spec;
-  private final boolean transposed;
-  private final int m;
-  private final int n;
+  private final Shape shape;
   private final SpectralBall ball;
   private final Stiefel stiefel;
 
   BallPoints(Compute compute, BatchSpec spec) {
     this.compute = compute;
     this.spec = spec;
-    transposed = spec.rows() < spec.columns();
-    m = Math.toIntExact(Math.max(spec.rows(), spec.columns()));
-    n = Math.toIntExact(Math.min(spec.rows(), spec.columns()));
+    shape = Shape.tall(spec);
     ball = new SpectralBall(compute, spec.radius());
     stiefel = new Stiefel(compute, 1);
   }
@@ -46,7 +42,7 @@ final class BallPoints implements Points {
   }
 
   private Matrices view(Region region) {
-    return BatchView.view(spec, transposed, region);
+    return shape.view(region, spec.count());
   }
 
   /** What a random matrix is cut out of. */
@@ -55,9 +51,9 @@ final class BallPoints implements Points {
     final Stiefel.Buffers buffers;
 
     Draw(Carver carver) {
-      int rows = Math.addExact(Math.addExact(m, n), 1);
-      q = carver.tall(rows, n, transposed);
-      buffers = stiefel.carve(carver, rows, n, transposed);
+      int rows = Math.addExact(Math.addExact(shape.m(), shape.n()), 1);
+      q = carver.tall(rows, shape.n(), shape.transposed());
+      buffers = stiefel.carve(carver, rows, shape.n(), shape.transposed());
     }
 
     void fill(long seed) {
@@ -74,7 +70,7 @@ final class BallPoints implements Points {
       long seed = seeds[k];
       draw.fill(seed);
       stiefel.project(draw.q, draw.q, () -> draw.fill(~seed), draw.q, draw.buffers);
-      compute.combine(spec.radius(), draw.q.block(0, 0, m, n), 0, w.matrix(k));
+      compute.combine(spec.radius(), draw.q.block(0, 0, shape.m(), shape.n()), 0, w.matrix(k));
     }
   }
 
@@ -86,8 +82,8 @@ final class BallPoints implements Points {
     final Scalars distance;
 
     Projection(Carver carver) {
-      x = carver.tall(m, n, transposed);
-      buffers = ball.carve(carver, m, n, transposed);
+      x = shape.carve(carver);
+      buffers = ball.carve(carver, shape.m(), shape.n(), shape.transposed());
       norm = carver.scalars();
       distance = carver.scalars(spec.count());
     }

@@ -2,12 +2,10 @@ package io.muond.server.optimizer;
 
 import io.muond.server.engine.Engine;
 import io.muond.server.engine.Matrices;
-import io.muond.server.engine.Region;
 
 /** A batch's buffers as matrices, all of them or some. */
 final class BatchView {
   private final BatchSpec spec;
-  private final boolean transposed;
   final Matrices w;
   final Matrices next;
   final Matrices gradient;
@@ -16,20 +14,19 @@ final class BatchView {
   final Matrices momentum;
 
   /**
-   * @param transposed whether the matrices are seen so
+   * @param shape in which the matrices are seen
    */
-  BatchView(BatchSpec spec, boolean transposed, StepBuffers buffers) {
+  BatchView(BatchSpec spec, Shape shape, StepBuffers buffers) {
     this.spec = spec;
-    this.transposed = transposed;
-    w = view(spec, transposed, buffers.weights());
-    next = view(spec, transposed, buffers.next());
-    gradient = view(spec, transposed, buffers.gradient());
-    momentum = buffers.momentum() == null ? null : view(spec, transposed, buffers.momentum());
+    int count = spec.count();
+    w = shape.view(buffers.weights(), count);
+    next = shape.view(buffers.next(), count);
+    gradient = shape.view(buffers.gradient(), count);
+    momentum = buffers.momentum() == null ? null : shape.view(buffers.momentum(), count);
   }
 
   private BatchView(BatchView all, int from, int count) {
     spec = all.spec;
-    transposed = all.transposed;
     w = all.w.matrices(from, count);
     next = all.next.matrices(from, count);
     gradient = all.gradient.matrices(from, count);
@@ -39,14 +36,6 @@ final class BatchView {
   /** Matrices [from, from + count). */
   BatchView part(int from, int count) {
     return new BatchView(this, from, count);
-  }
-
-  /** All matrices of a batch. */
-  static Matrices view(BatchSpec spec, boolean transposed, Region region) {
-    Matrices stored =
-        Matrices.packed(
-            region, spec.count(), Math.toIntExact(spec.rows()), Math.toIntExact(spec.columns()));
-    return transposed ? stored.transpose() : stored;
   }
 
   /**

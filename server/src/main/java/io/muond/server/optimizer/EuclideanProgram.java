@@ -1,59 +1,35 @@
 package io.muond.server.optimizer;
 
-import io.muond.server.engine.Compute;
 import io.muond.server.engine.Engine;
 import io.muond.server.engine.Matrices;
-import io.muond.server.engine.Region;
 import io.muond.server.engine.Scalars;
-import io.muond.server.engine.Stopwatch;
 import io.muond.server.linalg.Carver;
-import io.muond.server.linalg.MatrixSign;
 import io.muond.server.manifold.NormKind;
 import java.util.List;
 
 /**
  * Steepest descent without a constraint: A = msign(G), G/‖G‖_F or sign(G), by the norm, then W ← (1
- * − ηλ)W − rηA. A batch is worked on in parts, so that the workspace stays within bounds.
+ * − ηλ)W − rηA.
  */
-final class EuclideanProgram implements BatchProgram {
-  private final Engine engine;
-  private final Compute compute;
-  private final BatchSpec spec;
-  private final FlatPoints points;
-  private final boolean transposed;
-  private final int m;
-  private final int n;
-  private final int part;
-  private final MatrixSign msign;
+final class EuclideanProgram extends Program {
+  private final FreeDirection direction;
 
-  EuclideanProgram(Engine engine, BatchSpec spec) {
-    this.engine = engine;
-    this.compute = engine.compute();
-    this.spec = spec;
-    points = new FlatPoints(compute, spec);
-    boolean tall = spec.rows() >= spec.columns();
-    transposed = spec.norm() == NormKind.SPECTRAL && !tall;
-    m = Math.toIntExact(transposed ? spec.columns() : spec.rows());
-    n = Math.toIntExact(transposed ? spec.rows() : spec.columns());
-    part = engine.batchFor(spec.count(), spec.matrixFloats());
-    msign = new MatrixSign(compute, spec.rule().msignSteps(), spec.rule().precision());
+  EuclideanProgram(Engine engine, BatchSpec spec, Points points) {
+    super(engine, spec, points, shape(spec), spec.matrixFloats());
+    direction = new FreeDirection(compute, shape, spec.rule());
+  }
+
+  private static Shape shape(BatchSpec spec) {
+    return isSpectral(spec) ? Shape.tall(spec) : Shape.asStored(spec);
+  }
+
+  private static boolean isSpectral(BatchSpec spec) {
+    return spec.norm() == NormKind.SPECTRAL;
   }
 
   @Override
-  public BatchSpec spec() {
-    return spec;
-  }
-
-  @Override
-  public long workspaceFloats() {
-    Carver forStep = Carver.counting(part);
-    new Intermediates(forStep);
-    return forStep.used();
-  }
-
-  @Override
-  public int reportNumbers(ReportDetail detail) {
-    return new Numbers(spec.count(), detail, 0).total();
+  boolean isOptimal() {
+    return !isSpectral(spec);
   }
 
   @Override
@@ -66,30 +42,16 @@ final class EuclideanProgram implements BatchProgram {
     return Descent.inputs(spec, learningRates);
   }
 
-  @Override
-  public void initialize(long[] seeds, Region weights, Region workspace) {
-    points.initialize(seeds, weights, workspace);
-  }
+  /** What msign takes, the scaled gradient among it, or the look-ahead, if there are any. */
+  private record Intermediates(FreeDirection.Buffers spectral, Matrices ahead) {}
 
   @Override
-  public double[] project(Region from, Region to, Region workspace) {
-    return points.project(from, to, workspace);
-  }
-
-  /** The scaled gradient and what msign takes, or the look-ahead, if there are any. */
-  private final class Intermediates {
-    final Matrices g;
-    final MatrixSign.Buffers sign;
-
-    Intermediates(Carver carver) {
-      boolean ahead = spec.hasMomentum() && spec.rule().nesterov();
-      boolean spectral = spec.norm() == NormKind.SPECTRAL;
-      g = spectral || ahead ? carver.tall(m, n, transposed) : null;
-      sign =
-          spectral
-              ? MatrixSign.Buffers.carve(carver, spec.rule().precision(), m, n, transposed)
-              : null;
+  Intermediates carve(Carver carver) {
+    if (isSpectral(spec)) {
+      FreeDirection.Buffers spectral = direction.carve(carver);
+      return new Intermediates(spectral, spectral.g());
     }
+    return new Intermediates(null, looksAhead() ? shape.carve(carver) : null);
   }
 
   @Override
@@ -97,45 +59,24 @@ final class EuclideanProgram implements BatchProgram {
     return new Step(input);
   }
 
-  private final class Step extends DirectStep {
+  private final class Step extends PartwiseStep {
     Step(StepInput input) {
-      super(engine, spec, input, transposed, part, /* residuals= */ 0);
+      super(EuclideanProgram.this, input);
     }
 
     @Override
-    public Object recipe() {
-      return isOptimumAsked() && spec.norm() == NormKind.SPECTRAL ? null : super.recipe();
-    }
-
-    @Override
-    void enqueue(
-        int from, int count, BatchView at, Numbers.Part out, Effort effort, Stopwatch watch) {
-      Intermediates in = new Intermediates(new Carver(input.workspace(), count));
-      Matrices taken = Momentum.apply(compute, spec.rule(), at.gradient, at.momentum, in.g);
-      compute.maxAbs(taken, out.scale());
+    void enqueue(Part part) {
+      Intermediates in = carve(part.room());
+      BatchView at = part.at();
+      Matrices taken = taken(part, in.ahead());
       Matrices a =
           switch (spec.norm()) {
-            case SPECTRAL -> sign(taken, at, in, out, effort);
-            case FROBENIUS -> normalized(taken, at.next, out);
-            default -> signs(taken, at.next, out.objective());
+            case SPECTRAL -> direction.solve(taken, part, in.spectral());
+            case FROBENIUS -> normalized(taken, at.next, part.out());
+            default -> signs(taken, at.next, part.out().objective());
           };
-      if (spec.norm() == NormKind.SPECTRAL && isOptimumAsked()) {
-        watch.stop();
-        Optimum.ofFree(in.g, a, effort);
-        watch.start();
-      }
-      Descent.apply(compute, input.numbers(), spec, from, at, a);
-      compute.distance(at.next, at.w, out.moved());
-    }
-
-    private Matrices sign(
-        Matrices taken, BatchView at, Intermediates in, Numbers.Part out, Effort effort) {
-      compute.divide(taken, out.scale(), in.g);
-      compute.copy(in.g, at.next);
-      Matrices a = msign.general(at.next, in.sign, effort.each());
-      effort.took(msign.steps());
-      compute.dot(in.g, a, out.objective());
-      return a;
+      measureOptimum(part, () -> Optimum.ofFree(in.spectral().g(), a, part.effort()));
+      Descent.apply(compute, input.numbers(), spec, part.from(), at, a);
     }
 
     private Matrices normalized(Matrices taken, Matrices a, Numbers.Part out) {

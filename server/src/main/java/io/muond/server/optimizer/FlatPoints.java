@@ -25,7 +25,7 @@ final class FlatPoints implements Points {
   }
 
   private Matrices view(Region region) {
-    return BatchView.view(spec, false, region);
+    return Shape.asStored(spec).view(region, spec.count());
   }
 
   @Override

@@ -1,35 +1,17 @@
 package io.muond.server.optimizer;
 
-import io.muond.server.engine.Compute;
 import io.muond.server.engine.Engine;
 import io.muond.server.engine.Matrices;
-import io.muond.server.engine.Region;
 import io.muond.server.engine.Stopwatch;
 import java.util.Collections;
 import java.util.List;
 
 /** Weights that stay as they are, wherever they live: a step copies them, without a gradient. */
-final class FrozenProgram implements BatchProgram {
+final class FrozenProgram extends Program {
   private static final MatrixReport NOTHING = new MatrixReport(0, 0, 0, 0, 0, 0, 0, 0);
 
-  private final Compute compute;
-  private final BatchSpec spec;
-  private final Points points;
-
   FrozenProgram(Engine engine, BatchSpec spec, Points points) {
-    this.compute = engine.compute();
-    this.spec = spec;
-    this.points = points;
-  }
-
-  @Override
-  public BatchSpec spec() {
-    return spec;
-  }
-
-  @Override
-  public long workspaceFloats() {
-    return points.workspaceFloats();
+    super(engine, spec, points);
   }
 
   @Override
@@ -48,19 +30,9 @@ final class FrozenProgram implements BatchProgram {
   }
 
   @Override
-  public void initialize(long[] seeds, Region weights, Region workspace) {
-    points.initialize(seeds, weights, workspace);
-  }
-
-  @Override
-  public double[] project(Region from, Region to, Region workspace) {
-    return points.project(from, to, workspace);
-  }
-
-  @Override
   public BatchStep step(StepInput input) {
-    Matrices w = BatchView.view(spec, false, input.buffers().weights());
-    Matrices next = BatchView.view(spec, false, input.buffers().next());
+    Matrices w = shape.view(input.buffers().weights(), spec.count());
+    Matrices next = shape.view(input.buffers().next(), spec.count());
     return new BatchStep() {
       @Override
       public Object recipe() {

@@ -41,17 +41,18 @@ public final class MuonOptimizer implements Optimizer {
               + " (expected: fewer than 2^31 rows and columns)");
     }
     requirePair(spec);
+    Points points = points(spec);
     if (spec.rule().frozen()) {
-      return new FrozenProgram(engine, spec, points(spec));
+      return new FrozenProgram(engine, spec, points);
     }
     return switch (spec.manifold()) {
-      case STIEFEL -> new StiefelProgram(engine, spec);
-      case OBLIQUE, CENTERED_OBLIQUE -> new ObliqueProgram(engine, spec);
-      case SPECTRAL_BALL -> new BallProgram(engine, spec);
+      case STIEFEL -> new StiefelProgram(engine, spec, points);
+      case OBLIQUE, CENTERED_OBLIQUE -> new ObliqueProgram(engine, spec, points);
+      case SPECTRAL_BALL -> new BallProgram(engine, spec, points);
       case EUCLIDEAN ->
           spec.norm() == NormKind.ADAMW
-              ? new AdamWProgram(engine, spec)
-              : new EuclideanProgram(engine, spec);
+              ? new AdamWProgram(engine, spec, points)
+              : new EuclideanProgram(engine, spec, points);
     };
   }
 

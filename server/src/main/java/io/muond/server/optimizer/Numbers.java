@@ -11,12 +11,8 @@ final class Numbers {
   private static final int BASIC = 3;
 
   private final int count;
+  private final boolean asked;
   private final int residuals;
-
-  /** With the residuals of the manifold and of tangency, where they are asked for. */
-  Numbers(int count, ReportDetail detail) {
-    this(count, detail, 2);
-  }
 
   /**
    * @param residuals how many of them can be off at all, where they are asked for: 1 is the
@@ -24,15 +20,16 @@ final class Numbers {
    */
   Numbers(int count, ReportDetail detail, int residuals) {
     this.count = count;
-    this.residuals = detail.compareTo(ReportDetail.RESIDUALS) >= 0 ? residuals : 0;
+    asked = detail.compareTo(ReportDetail.RESIDUALS) >= 0;
+    this.residuals = asked ? residuals : 0;
   }
 
   int total() {
     return Math.multiplyExact(count, BASIC + residuals);
   }
 
-  boolean residuals() {
-    return residuals > 0;
+  boolean areResidualsAsked() {
+    return asked;
   }
 
   private Scalars quantity(Scalars all, int index, int from, int length) {
@@ -66,10 +63,15 @@ final class Numbers {
   }
 
   double tangency(double[] numbers, int k) {
-    return residuals > 1 ? numbers[4 * count + k] : Double.NaN;
+    return residuals > 1 ? numbers[4 * count + k] : cannotBeOff();
   }
 
   double orthogonality(double[] numbers, int k) {
-    return residuals > 0 ? numbers[3 * count + k] : Double.NaN;
+    return residuals > 0 ? numbers[3 * count + k] : cannotBeOff();
+  }
+
+  /** A residual for which there is no number. */
+  private double cannotBeOff() {
+    return asked ? 0 : Double.NaN;
   }
 }

@@ -17,7 +17,7 @@ final class RowPoints implements Points {
     this.spec = spec;
   }
 
-  boolean centered() {
+  static boolean centered(BatchSpec spec) {
     return spec.manifold() == ManifoldKind.CENTERED_OBLIQUE;
   }
 
@@ -29,7 +29,7 @@ final class RowPoints implements Points {
   }
 
   private Matrices view(Region region) {
-    return BatchView.view(spec, false, region);
+    return Shape.asStored(spec).view(region, spec.count());
   }
 
   @Override
@@ -47,7 +47,7 @@ final class RowPoints implements Points {
   }
 
   private void project(Matrices from, Matrices to) {
-    if (centered()) {
+    if (centered(spec)) {
       compute.centerRows(from, to);
       compute.normalizeRows(spec.radius(), true, to, to);
     } else {

@@ -11,13 +11,13 @@ import io.muond.server.manifold.Stiefel;
 final class StiefelPoints implements Points {
   private final Compute compute;
   private final BatchSpec spec;
-  private final boolean transposed;
+  private final Shape shape;
   private final Stiefel stiefel;
 
   StiefelPoints(Compute compute, BatchSpec spec) {
     this.compute = compute;
     this.spec = spec;
-    transposed = spec.rows() < spec.columns();
+    shape = Shape.tall(spec);
     stiefel = new Stiefel(compute, spec.radius());
   }
 
@@ -29,7 +29,7 @@ final class StiefelPoints implements Points {
   }
 
   private Matrices view(Region region) {
-    return BatchView.view(spec, transposed, region);
+    return shape.view(region, spec.count());
   }
 
   @Override
@@ -63,10 +63,8 @@ final class StiefelPoints implements Points {
     final Scalars distance;
 
     Projection(Carver carver) {
-      int m = Math.toIntExact(Math.max(spec.rows(), spec.columns()));
-      int n = Math.toIntExact(Math.min(spec.rows(), spec.columns()));
-      buffers = stiefel.carve(carver, m, n, transposed);
-      random = carver.tall(m, n, transposed);
+      buffers = stiefel.carve(carver, shape.m(), shape.n(), shape.transposed());
+      random = shape.carve(carver);
       distance = carver.scalars(spec.count());
     }
 

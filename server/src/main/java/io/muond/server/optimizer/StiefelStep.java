@@ -4,99 +4,46 @@ import io.muond.server.engine.Compute;
 import io.muond.server.engine.Matrices;
 import io.muond.server.engine.Precision;
 import io.muond.server.engine.Scalars;
-import io.muond.server.engine.Stopwatch;
 import io.muond.server.linalg.Carver;
 import io.muond.server.linalg.Flops;
 import io.muond.server.linalg.MatrixSign;
 import io.muond.server.linalg.PolarFactor;
-import java.util.ArrayList;
-import java.util.List;
 
 /** One step of a batch on the Stiefel manifold. */
-final class StiefelStep implements BatchStep {
+final class StiefelStep extends PartwiseStep {
   /** msign steps of the retraction of solvers whose A is not tangent. */
   static final int RETRACTION_STEPS = 20;
 
   private final StiefelProgram program;
-  private final StepInput input;
   private final Compute compute;
   private final BatchSpec spec;
-  private final BatchView view;
-  private final Numbers numbers;
 
   StiefelStep(StiefelProgram program, StepInput input) {
+    super(program, input);
     this.program = program;
-    this.input = input;
     compute = program.compute;
     spec = program.spec;
-    view = new BatchView(spec, program.transposed, input.buffers());
-    numbers = new Numbers(spec.count(), input.detail());
   }
 
-  /**
-   * @param ranges of the retraction's polynomials, for each part
-   */
-  private record Recipe(ReportDetail detail, List<Double> ranges) {}
-
+  /** Parts differ in the range of the retraction's polynomials. */
   @Override
   public Object recipe() {
-    boolean looksAtResults =
-        spec.rule().solver() == Solver.DUAL_ASCENT || input.detail() == ReportDetail.OPTIMUM;
-    if (looksAtResults && !program.inFrobeniusNorm()) {
-      return null;
-    }
-    List<Double> ranges = new ArrayList<>();
-    for (int from = 0; from < spec.count(); from += program.part) {
-      ranges.add(range(from));
-    }
-    return new Recipe(input.detail(), ranges);
-  }
-
-  private int length(int from) {
-    return Math.min(program.part, spec.count() - from);
-  }
-
-  /** The retraction's range of the part that begins at a matrix. */
-  private double range(int from) {
-    double largest = 0;
-    for (int k = from; k < from + length(from); k++) {
-      largest = Math.max(largest, input.learningRates().get(k));
-    }
-    return PolarFactor.range(largest);
+    return program.looksAtResults() ? null : recipe(PolarFactor::range);
   }
 
   @Override
-  public Effort enqueue(Stopwatch watch) {
-    Effort effort = new Effort(spec.count());
-    for (int from = 0; from < spec.count(); from += program.part) {
-      effort.add(from, new Part(from, watch).enqueue());
-    }
-    return effort;
+  void enqueue(Part part) {
+    new Work(part).enqueue();
   }
 
   @Override
-  public List<MatrixReport> reports(Effort effort, double[] values) {
-    List<MatrixReport> reports = new ArrayList<>();
-    for (int k = 0; k < spec.count(); k++) {
-      if (!Double.isFinite(numbers.scale(values, k))) {
-        throw view.notFinite(program.engine, k);
-      }
-      double unit = program.scaleInvariant ? numbers.scale(values, k) : 1;
-      double objective = unit * numbers.objective(values, k);
-      // In the Frobenius norm the direction is the optimum.
-      boolean best = program.inFrobeniusNorm() && input.detail() == ReportDetail.OPTIMUM;
-      reports.add(
-          new MatrixReport(
-              objective,
-              best ? objective : unit * effort.optimum(k),
-              best ? objective : unit * effort.feasible(k),
-              numbers.tangency(values, k) / program.n,
-              numbers.orthogonality(values, k),
-              numbers.moved(values, k),
-              effort.iterations(k),
-              effort.flops(k)));
-    }
-    return reports;
+  double unit(double[] values, int k) {
+    return program.direction.scaleInvariant() ? numbers.scale(values, k) : 1;
+  }
+
+  @Override
+  double tangency(double[] values, int k) {
+    return numbers.tangency(values, k) / program.shape.n();
   }
 
   /** A part's intermediates and its solver, cut out of the workspace. */
@@ -104,66 +51,52 @@ final class StiefelStep implements BatchStep {
     final Matrices g;
     final Matrices a;
     final Matrices u;
-    final Direction direction;
     final Direction.Buffers solver;
     final PolarFactor.Buffers polar;
     final Scalars size;
 
-    Intermediates(StiefelProgram program, Carver carver, int count) {
-      int m = program.m;
-      int n = program.n;
-      g = carver.tall(m, n, program.transposed);
-      a = carver.tall(m, n, program.transposed);
-      u = program.spec.radius() == 1 ? null : carver.tall(m, n, program.transposed);
-      direction = program.direction(count);
-      solver = direction.carve(carver);
-      polar = program.polar.carve(carver, m, n, program.transposed);
+    Intermediates(StiefelProgram program, Carver carver) {
+      Shape shape = program.shape;
+      g = shape.carve(carver);
+      a = shape.carve(carver);
+      u = program.spec.radius() == 1 ? null : shape.carve(carver);
+      solver = program.direction.carve(carver);
+      polar = program.polar.carve(carver, shape.m(), shape.n(), shape.transposed());
       size = carver.scalars();
     }
   }
 
   /** The step of consecutive matrices. */
-  private final class Part {
-    private final int first;
-    private final Stopwatch watch;
+  private final class Work {
+    private final Part part;
     private final BatchView at;
     private final Intermediates in;
     private final Numbers.Part out;
     private final Scalars eta;
     private final Matrices u;
-    private final Effort effort;
     private final Flops flops;
 
-    Part(int first, Stopwatch watch) {
-      this.first = first;
-      this.watch = watch;
-      int count = length(first);
-      at = view.part(first, count);
-      in = new Intermediates(program, new Carver(input.workspace(), count), count);
-      out = numbers.part(input.report(), first, count);
-      eta = input.numbers().slice(first, count);
+    Work(Part part) {
+      this.part = part;
+      at = part.at();
+      in = program.carve(part.room());
+      out = part.out();
+      eta = eta(part);
       u = in.u == null ? at.w : in.u;
-      effort = new Effort(count);
-      flops = effort.each();
+      flops = part.effort().each();
     }
 
-    Effort enqueue() {
+    void enqueue() {
       gradient();
       solve();
-      if (numbers.residuals()) {
+      if (numbers.areResidualsAsked()) {
         tangency();
       }
-      if (input.detail() == ReportDetail.OPTIMUM && !program.inFrobeniusNorm()) {
-        watch.stop();
-        Optimum.of(u, in.g, in.a, effort);
-        watch.start();
-      }
+      measureOptimum(part, () -> Optimum.of(u, in.g, in.a, part.effort()));
       retract();
-      if (numbers.residuals()) {
+      if (numbers.areResidualsAsked()) {
         orthogonality();
       }
-      compute.distance(at.next, at.w, out.moved());
-      return effort;
     }
 
     private void orthogonality() {
@@ -173,13 +106,12 @@ final class StiefelStep implements BatchStep {
         compute.combine(1 / spec.radius(), at.next, 0, next);
       }
       program.stiefel.residual(next, in.polar.x(), out.orthogonality());
-      flops.half(program.n, program.m);
+      flops.half(program.shape.n(), program.shape.m());
     }
 
     private void gradient() {
-      Matrices taken = Momentum.apply(compute, spec.rule(), at.gradient, at.momentum, in.g);
-      compute.maxAbs(taken, out.scale());
-      if (program.scaleInvariant) {
+      Matrices taken = taken(part, in.g);
+      if (program.direction.scaleInvariant()) {
         compute.divide(taken, out.scale(), in.g);
       } else if (!taken.equals(in.g)) {
         compute.copy(taken, in.g);
@@ -192,7 +124,7 @@ final class StiefelStep implements BatchStep {
       }
       // The solver may overwrite its gradient, and `next` is free until the retraction.
       compute.copy(in.g, at.next);
-      in.solver.solve(u, at.next, in.a, effort);
+      in.solver.solve(u, at.next, in.a, part.effort());
       compute.dot(in.g, in.a, out.objective());
       compute.frobenius(in.a, in.size);
     }
@@ -200,7 +132,7 @@ final class StiefelStep implements BatchStep {
     private void tangency() {
       Matrices h = in.polar.x();
       compute.product(1, u, true, in.a, false, 0, h, Precision.FLOAT32);
-      flops.product(program.n, program.n, program.m);
+      flops.product(program.shape.n(), program.shape.n(), program.shape.m());
       compute.frobeniusOfSymmetricPart(h, out.tangency());
     }
 
@@ -209,8 +141,15 @@ final class StiefelStep implements BatchStep {
       compute.copy(u, y);
       compute.combineEach(-1, eta, in.a, 1, y);
       PolarFactor polar = program.polar;
-      if (in.direction.tangent()) {
-        polar.ofStep(range(first), y, in.a, spec.radius(), at.next, in.polar, flops);
+      if (program.direction.tangent()) {
+        polar.ofStep(
+            PolarFactor.range(largestRate(part.from())),
+            y,
+            in.a,
+            spec.radius(),
+            at.next,
+            in.polar,
+            flops);
       } else {
         Matrices sign = signOf(y);
         Matrices spare = sign.equals(y) ? in.a : y;
