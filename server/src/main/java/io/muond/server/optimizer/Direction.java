@@ -9,10 +9,14 @@ import io.muond.server.linalg.Carver;
  */
 interface Direction {
   /** Whether G is to be divided by its largest element first. */
-  boolean scaleInvariant();
+  default boolean scaleInvariant() {
+    return true;
+  }
 
   /** Whether A is tangent whatever its accuracy, so that U − ηA has no singular value below 1. */
-  boolean tangent();
+  default boolean tangent() {
+    return true;
+  }
 
   /** Takes the intermediates out of a carver; the same calls whether it counts or cuts. */
   Buffers carve(Carver carver);

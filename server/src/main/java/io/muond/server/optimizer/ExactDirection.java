@@ -34,16 +34,6 @@ final class ExactDirection extends StiefelDirection {
   }
 
   @Override
-  public boolean scaleInvariant() {
-    return true;
-  }
-
-  @Override
-  public boolean tangent() {
-    return true;
-  }
-
-  @Override
   public Buffers carve(Carver carver) {
     if (m == n) {
       return new Square(carver);

@@ -4,6 +4,7 @@ import io.muond.server.engine.Compute;
 import io.muond.server.engine.Matrices;
 import io.muond.server.engine.Precision;
 import io.muond.server.engine.Scalars;
+import io.muond.server.linalg.AccurateProducts.Operand;
 import io.muond.server.linalg.Carver;
 import io.muond.server.linalg.Flops;
 
@@ -13,25 +14,21 @@ import io.muond.server.linalg.Flops;
  * tangent by construction, and exactly 0 for 1 × 1. Where G is normal (W S with S symmetric), what
  * is left is rounding, and the direction 0.
  */
-final class FrobeniusDirection extends StiefelDirection {
+final class FrobeniusDirection implements Direction {
   /**
    * ‖P(G)‖_F of a normal G, in parts of ‖G‖_F, was at most 1.3e-6 on either engine, from 3 × 2 to
    * 2048 × 1024: what is no larger than three times that has no direction to speak of.
    */
   private static final double NORMAL = 4e-6;
 
-  FrobeniusDirection(Compute compute, Shape shape, Rule rule) {
-    super(compute, shape, rule);
-  }
+  private final Compute compute;
+  private final Shape shape;
+  private final TangentProjection tangent;
 
-  @Override
-  public boolean scaleInvariant() {
-    return true;
-  }
-
-  @Override
-  public boolean tangent() {
-    return true;
+  FrobeniusDirection(Compute compute, Shape shape) {
+    this.compute = compute;
+    this.shape = shape;
+    tangent = new TangentProjection(compute, shape, Precision.FLOAT32);
   }
 
   @Override
@@ -40,12 +37,12 @@ final class FrobeniusDirection extends StiefelDirection {
   }
 
   private final class Solve implements Buffers {
-    private final Matrices s;
+    private final TangentProjection.Buffers projection;
     private final Scalars norm;
     private final Scalars whole;
 
     Solve(Carver carver) {
-      s = carver.matrices(n, n);
+      projection = tangent.carve(carver);
       norm = carver.scalars();
       whole = carver.scalars();
     }
@@ -54,14 +51,12 @@ final class FrobeniusDirection extends StiefelDirection {
     public void solve(Matrices u, Matrices g, Matrices a, Effort effort) {
       Flops flops = effort.each();
       compute.frobenius(g, whole);
-      if (m == n) {
-        inner(u, g, flops);
-        compute.skew(s, s);
-        compute.product(1, u, false, s, false, 0, a, Precision.FLOAT32);
-        flops.product(m, n, n);
+      Operand byU = Operand.exact(u);
+      if (shape.m() == shape.n()) {
+        square(byU, g, a, flops);
       } else {
-        project(u, g, flops);
-        project(u, g, flops);
+        tangent.project(byU, g, projection, flops);
+        tangent.project(byU, g, projection, flops);
         compute.copy(g, a);
       }
       compute.frobenius(a, norm);
@@ -69,18 +64,13 @@ final class FrobeniusDirection extends StiefelDirection {
       compute.divide(a, norm, a);
     }
 
-    /** s ← Uᵀx. */
-    private void inner(Matrices u, Matrices x, Flops flops) {
-      compute.product(1, u, true, x, false, 0, s, Precision.FLOAT32);
-      flops.product(n, n, m);
-    }
-
-    /** x ← x − U sym(Uᵀx). */
-    private void project(Matrices u, Matrices x, Flops flops) {
-      inner(u, x, flops);
-      compute.symmetrize(s, s);
-      compute.product(-1, u, false, s, false, 1, x, Precision.FLOAT32);
-      flops.product(m, n, n);
+    /** a ← 2 P(g) = U (Uᵀg − gᵀU). */
+    private void square(Operand u, Matrices g, Matrices a, Flops flops) {
+      Matrices s = projection.s();
+      tangent.inner(u, g, projection, flops);
+      compute.skew(s, s);
+      compute.product(1, u.whole(), false, s, false, 0, a, Precision.FLOAT32);
+      flops.product(shape.m(), shape.n(), shape.n());
     }
   }
 }

@@ -5,7 +5,6 @@ import io.muond.server.engine.Matrices;
 import io.muond.server.engine.Scalars;
 import io.muond.server.linalg.AccurateProducts;
 import io.muond.server.linalg.AccurateProducts.Operand;
-import io.muond.server.linalg.AccurateProducts.Room;
 import io.muond.server.linalg.Carver;
 import io.muond.server.linalg.Flops;
 import io.muond.server.linalg.MatrixSign;
@@ -20,20 +19,12 @@ final class ProjectedDirection extends StiefelDirection {
   private static final int POWER_ITERATIONS = 64;
 
   private final AccurateProducts accurate;
+  private final TangentProjection tangent;
 
   ProjectedDirection(Compute compute, Shape shape, Rule rule) {
     super(compute, shape, rule);
     accurate = new AccurateProducts(compute, rule.precision());
-  }
-
-  @Override
-  public boolean scaleInvariant() {
-    return true;
-  }
-
-  @Override
-  public boolean tangent() {
-    return true;
+    tangent = new TangentProjection(compute, shape, rule.precision());
   }
 
   @Override
@@ -43,49 +34,35 @@ final class ProjectedDirection extends StiefelDirection {
 
   private final class Solve implements Buffers {
     private final MatrixSign.Buffers sign;
-    private final Matrices s;
+    private final TangentProjection.Buffers projection;
     private final Matrices v;
     private final Matrices w;
     private final Scalars norm;
-    private final Room forU;
-    private final Room forX;
-    private final Room forS;
 
     Solve(Carver carver) {
       sign = forTall(carver);
-      s = carver.matrices(n, n);
+      projection = tangent.carve(carver);
       v = carver.matrices(n, 1);
       w = carver.matrices(n, 1);
       norm = carver.scalars();
-      forU = accurate.room(carver, m, n, shape.transposed());
-      forX = accurate.room(carver, m, n, shape.transposed());
-      forS = accurate.room(carver, n, n, false);
     }
 
     @Override
     public void solve(Matrices u, Matrices g, Matrices a, Effort effort) {
       Flops flops = effort.each();
-      Operand byU = accurate.operand(u, forU);
-      project(byU, g, flops);
+      Operand byU = accurate.operand(u, projection.forU());
+      tangent.project(byU, g, projection, flops);
       compute.maxAbs(g, norm);
       compute.divide(g, norm, g);
       Matrices direction = msign.general(g, sign, flops);
-      project(byU, direction, flops);
+      tangent.project(byU, direction, projection, flops);
       compute.copy(direction, a);
-      accurate.gram(accurate.operand(a, forX), 0, s);
+      Matrices s = projection.s();
+      accurate.gram(accurate.operand(a, projection.forX()), 0, s);
       flops.half(n, m);
       compute.largestEigenvalue(s, v, w, POWER_ITERATIONS, norm);
       compute.capBySquareRoot(norm, a);
       effort.took(msign.steps());
-    }
-
-    /** x ← x − U sym(Uᵀx). */
-    private void project(Operand u, Matrices x, Flops flops) {
-      accurate.product(1, u, true, accurate.operand(x, forX), false, 0, s);
-      compute.symmetrize(s, s);
-      accurate.product(-1, u, false, accurate.operand(s, forS), false, 1, x);
-      flops.product(n, n, m);
-      flops.product(m, n, n);
     }
   }
 }

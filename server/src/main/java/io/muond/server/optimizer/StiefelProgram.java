@@ -33,7 +33,7 @@ final class StiefelProgram extends Program {
   private Direction direction() {
     Rule rule = spec.rule();
     if (inFrobeniusNorm()) {
-      return new FrobeniusDirection(compute, shape, rule);
+      return new FrobeniusDirection(compute, shape);
     }
     return switch (rule.solver()) {
       case EXACT -> new ExactDirection(compute, shape, rule);
