@@ -8,7 +8,7 @@
 constexpr int PANEL = 64;
 
 /** A unit in the last place of 1: what subtraction leaves of a number, if no more, is rounding. */
-constexpr float ROUNDING = 0x1p-23f;
+constexpr float SUBTRACTION_ERROR = 0x1p-23f;
 
 struct LargestOrNaN {
   static __device__ float join(float a, float b) { return a >= b || a != a ? a : b; }
@@ -42,7 +42,7 @@ extern "C" __global__ __launch_bounds__(256) void choleskyShift(
  * column adds next to nothing to it. NaN stays NaN.
  */
 __device__ inline float pivot(float left, float original) {
-  if (left <= ROUNDING * original || left <= 0) {
+  if (left <= SUBTRACTION_ERROR * original || left <= 0) {
     return original > 0 ? original : 1.0f;
   }
   return left;

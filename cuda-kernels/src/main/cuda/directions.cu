@@ -5,7 +5,7 @@
 #include "rows.cuh"
 
 /** A projection of this size, per √cols and with max |g| = 1, is the rounding of its two terms. */
-constexpr double ROUNDING = 1e-7;
+constexpr double NORMAL_GRADIENT = 1e-7;
 
 /** What P(g) = g − w ⟨w, g⟩ / ‖w‖² is made of. */
 struct Sums {
@@ -67,7 +67,7 @@ __device__ double project(
 __device__ double normalize(
     const Rows& shape, const Part& part, const Sums& sums, double square, const Floats& a) {
   double norm = sqrt(square);
-  bool none = norm <= ROUNDING * sqrt((double)shape.cols);
+  bool none = norm <= NORMAL_GRADIENT * sqrt((double)shape.cols);
   double factor = none ? 0 : 1 / norm;
   eachInRow(shape, part, [&](auto pack, long long j, int n) {
     constexpr int W = decltype(pack)::width;

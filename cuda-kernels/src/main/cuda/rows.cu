@@ -66,8 +66,8 @@ extern "C" __global__ __launch_bounds__(256) void normalizeParts(
   });
 }
 
-/** ‖x − mean‖² of a row as a part of ‖x‖² below which it is nothing but the rounding of x. */
-constexpr double ROUNDING = 1e-14;
+/** ‖x − mean‖² as a part of ‖x‖² up to which the elements of a row count as equal: rounding. */
+constexpr double EQUAL_ELEMENTS = 1e-14;
 
 /** Σ (x − origin) and Σ (x − origin)² of a row or a part of one. */
 struct Spread {
@@ -81,7 +81,7 @@ struct Spread {
   __device__ double around(long long n) const {
     double left = square - sum / (double)n * sum;
     double all = square + origin * (2 * sum + (double)n * origin);
-    return left <= ROUNDING * all ? 0 : left;
+    return left <= EQUAL_ELEMENTS * all ? 0 : left;
   }
 };
 

@@ -13,7 +13,7 @@ import java.util.function.UnaryOperator;
  */
 final class LipschitzBound {
   /** What a factor may have beyond 1 and count as 1: rounding, over a hundred thousand layers. */
-  private static final double ROUNDING = 1e-9;
+  private static final double RMS_MARGIN = 1e-9;
 
   /** Modules visited, every copy counted: the largest GPT has 600,000. */
   private static final long MAX_VISITS = 2_000_000;
@@ -167,7 +167,7 @@ final class LipschitzBound {
 
   /** A product's sensitivity is 1 at least. */
   private static double factor(double rms) {
-    return rms <= 1 + ROUNDING ? 1 : rms;
+    return rms <= 1 + RMS_MARGIN ? 1 : rms;
   }
 
   private Flow sideBySide(Measured node, Flow in) {

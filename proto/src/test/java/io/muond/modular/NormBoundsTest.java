@@ -15,7 +15,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** What atoms do at most, against the largest singular values of random weights. */
 final class NormBoundsTest {
-  private static final double ROUNDING = 1 + 1e-9;
+  private static final double MARGIN = 1 + 1e-9;
   private static final int WEIGHTS = 20;
 
   /** Each with its bound; of those in the last column some inputs reach it. */
@@ -68,7 +68,7 @@ final class NormBoundsTest {
       double gain = new Samples(new Random(seed)).spectralNorm(map);
       largest = Math.max(largest, gain * Math.sqrt((double) map[0].length / map.length));
     }
-    assertThat(largest).isLessThanOrEqualTo(bound * ROUNDING);
+    assertThat(largest).isLessThanOrEqualTo(bound * MARGIN);
     if (reached != null) {
       assertThat(largest).isGreaterThan(bound * 0.99);
     }
@@ -139,7 +139,7 @@ final class NormBoundsTest {
     for (int seed = 0; seed < WEIGHTS; seed++) {
       double[] w = new Samples(new Random(seed)).weight(parameter);
       for (double[] row : rows(w, (int) parameter.getShape(1))) {
-        assertThat(Samples.rms(row)).isLessThanOrEqualTo(bound * ROUNDING);
+        assertThat(Samples.rms(row)).isLessThanOrEqualTo(bound * MARGIN);
       }
     }
   }
@@ -161,7 +161,7 @@ final class NormBoundsTest {
     for (int seed = 0; seed < WEIGHTS; seed++) {
       double[] g = new Samples(new Random(seed)).weight(Planner.parameters(module).get(0));
       assertThat(Arrays.stream(g).map(Math::abs).max().getAsDouble())
-          .isLessThanOrEqualTo(bound * ROUNDING);
+          .isLessThanOrEqualTo(bound * MARGIN);
     }
   }
 

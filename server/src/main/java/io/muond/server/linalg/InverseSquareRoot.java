@@ -18,7 +18,7 @@ final class InverseSquareRoot {
   private static final double NORM_MARGIN = 1.02;
 
   /** YᵀY − I of an exact U with a zero direction: rounding. */
-  private static final double ROUNDING = 1e-5;
+  private static final double GRAM_MARGIN = 1e-5;
 
   private static final int MAX_STAGES = 8;
 
@@ -61,7 +61,7 @@ final class InverseSquareRoot {
 
   private static List<double[]> compute(double eta) {
     double reach = NORM_MARGIN * eta;
-    return forRange(-ROUNDING, reach * reach + ROUNDING);
+    return forRange(-GRAM_MARGIN, reach * reach + GRAM_MARGIN);
   }
 
   /** As above, for eigenvalues of YᵀY − I in [lo, hi], −1 < lo < hi. */
@@ -82,8 +82,8 @@ final class InverseSquareRoot {
         return stages;
       }
       // σ in [1 − e, 1 + e] gives σ² − 1 in [−2e + e², 2e + e²].
-      from = -2 * error + error * error - ROUNDING;
-      to = 2 * error + error * error + ROUNDING;
+      from = -2 * error + error * error - GRAM_MARGIN;
+      to = 2 * error + error * error + GRAM_MARGIN;
     }
     throw new IllegalArgumentException("[" + lo + ", " + hi + "] needs too many polynomials");
   }

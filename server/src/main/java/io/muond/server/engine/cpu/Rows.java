@@ -8,8 +8,11 @@ import java.util.Arrays;
  * float64, scaled by its largest element so that no square overflows or vanishes.
  */
 final class Rows {
-  /** ‖x − mean‖² as a part of ‖x‖² where it is nothing but rounding. */
-  private static final double ROUNDING = 1e-14;
+  /** ‖x − mean‖² as a part of ‖x‖² up to which the elements of a row count as equal: rounding. */
+  private static final double EQUAL_ELEMENTS = 1e-14;
+
+  /** ‖P(g)‖ per √n, where max |g| = 1, up to which it is the rounding of its two terms. */
+  private static final double NORMAL_GRADIENT = 1e-7;
 
   private final Workers workers;
 
@@ -61,9 +64,8 @@ final class Rows {
             }
             ra.put(at, s.z, n);
           }
-          // A projection that is nothing but the rounding of its two terms is zero.
           double norm = Math.sqrt(square);
-          boolean zero = norm <= 1e-7 * Math.sqrt((double) rg.length);
+          boolean zero = norm <= NORMAL_GRADIENT * Math.sqrt((double) rg.length);
           ra.scale(zero ? 0 : 1 / norm);
           norms[k * w.storedRows() + i] = zero ? 0 : norm * scale;
         });
@@ -91,7 +93,7 @@ final class Rows {
     double square = x.squares(origin);
     double mean = origin + sum / x.length;
     // What is left of a row, if it is nothing but the rounding of its elements, is zero.
-    if (square - sum / x.length * sum <= ROUNDING * x.squares(0)) {
+    if (square - sum / x.length * sum <= EQUAL_ELEMENTS * x.squares(0)) {
       y.fill(0);
       return;
     }
