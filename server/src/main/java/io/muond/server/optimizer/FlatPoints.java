@@ -1,16 +1,11 @@
 package io.muond.server.optimizer;
 
 import io.muond.server.engine.Compute;
-import io.muond.server.engine.ElementType;
 import io.muond.server.engine.Matrices;
 import io.muond.server.engine.Region;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 
 /** All matrices: nothing is projected. */
 final class FlatPoints implements Points {
-  private static final int CHUNK = 1 << 14;
-
   private final Compute compute;
   private final BatchSpec spec;
 
@@ -32,22 +27,11 @@ final class FlatPoints implements Points {
   public void initialize(long[] seeds, Region weights, Region workspace) {
     switch (spec.start()) {
       case ZERO -> compute.zero(view(weights));
-      case ONE -> ones(weights);
+      case ONE -> Fill.with(weights, () -> 1);
       case GAUSSIAN -> {
         Gaussian.fill(spec, weights, seeds);
         compute.combine(1 / Math.sqrt((double) spec.columns()), view(weights), 0, view(weights));
       }
-    }
-  }
-
-  private void ones(Region weights) {
-    ByteBuffer chunk = ByteBuffer.allocate(CHUNK * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
-    for (int i = 0; i < CHUNK; i++) {
-      chunk.putFloat(1);
-    }
-    for (long from = 0; from < spec.floats(); from += CHUNK) {
-      chunk.position(0).limit((int) Math.min(CHUNK, spec.floats() - from) * Float.BYTES);
-      weights.memory().receive(weights.offset() + from, ElementType.FLOAT32, chunk);
     }
   }
 
