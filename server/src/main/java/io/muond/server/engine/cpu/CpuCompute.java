@@ -6,7 +6,6 @@ import io.muond.server.engine.Matrices;
 import io.muond.server.engine.Precision;
 import io.muond.server.engine.Scalars;
 import java.util.Arrays;
-import java.util.SplittableRandom;
 
 /** The operations on the CPU: products by OpenBLAS, the rest in Java on cache-sized chunks. */
 final class CpuCompute implements Compute {
@@ -16,6 +15,7 @@ final class CpuCompute implements Compute {
   private final Products products;
   private final Rows rows;
   private final Cholesky cholesky;
+  private final Power power = new Power(this);
 
   CpuCompute(Workers workers) {
     elementwise = new Elementwise(workers);
@@ -157,7 +157,7 @@ final class CpuCompute implements Compute {
 
   @Override
   public void frobenius(Matrices x, Scalars s) {
-    write(squareRoots(elementwise.reduce(x, x, Elementwise::sumOfProducts, Double::sum)), s);
+    write(squareRoots(dot(x, x)), s);
   }
 
   @Override
@@ -181,7 +181,12 @@ final class CpuCompute implements Compute {
 
   @Override
   public void dot(Matrices x, Matrices y, Scalars s) {
-    write(elementwise.reduce(x, y, Elementwise::sumOfProducts, Double::sum), s);
+    write(dot(x, y), s);
+  }
+
+  /** ⟨x, y⟩. */
+  double[] dot(Matrices x, Matrices y) {
+    return elementwise.reduce(x, y, Elementwise::sumOfProducts, Double::sum);
   }
 
   @Override
@@ -215,38 +220,8 @@ final class CpuCompute implements Compute {
       double delta,
       Matrices c,
       Precision precision) {
-    Products.Prefill prefill = null;
-    if (e != null || delta != 0) {
-      prefill = (k, tile) -> prefill(beta, e, delta, c, k, tile);
-    }
+    Prefill prefill = e == null && delta == 0 ? null : new Prefill(beta, e, delta);
     products.half(alpha, a, aT, b, bT, c, 1, prefill);
-  }
-
-  /** The part of a tile up to the diagonal: c ← β e + δ I. */
-  private static void prefill(
-      double beta, Matrices e, double delta, Matrices c, int k, Products.Tile tile) {
-    float[] row = new float[tile.width()];
-    for (int i = tile.row(); i < tile.row() + tile.height(); i++) {
-      int length = tile.onDiagonal() ? i - tile.col() + 1 : tile.width();
-      if (e != null) {
-        memory(e).get(at(e, k, i, tile.col()), row, 0, length);
-        float factor = (float) beta;
-        for (int j = 0; j < length; j++) {
-          row[j] *= factor;
-        }
-      }
-      if (tile.onDiagonal()) {
-        row[length - 1] += (float) delta;
-      }
-      memory(c).put(at(c, k, i, tile.col()), row, 0, length);
-      if (e == null) {
-        row[length - 1] = 0;
-      }
-    }
-  }
-
-  private static long at(Matrices x, int k, int i, int j) {
-    return x.offset() + k * x.stride() + (long) i * x.ld() + j;
   }
 
   @Override
@@ -301,27 +276,7 @@ final class CpuCompute implements Compute {
 
   @Override
   public void largestEigenvalue(Matrices h, Matrices v, Matrices w, int iterations, Scalars s) {
-    // Any vector with a part along the first eigenvector will do; this one has no pattern.
-    SplittableRandom random = new SplittableRandom(1);
-    float[] element = new float[1];
-    for (int i = 0; i < h.rows(); i++) {
-      element[0] = (float) (0.5 + random.nextDouble());
-      for (int k = 0; k < h.count(); k++) {
-        memory(v).put(v.offset() + k * v.stride() + i, element, 0, 1);
-      }
-    }
-    for (int i = 0; i < iterations; i++) {
-      products.product(1, h, false, v, false, 0, w);
-      maxAbs(w, s);
-      divide(w, s, v);
-    }
-    products.product(1, h, false, v, false, 0, w);
-    double[] along = elementwise.reduce(v, w, Elementwise::sumOfProducts, Double::sum);
-    double[] squares = elementwise.reduce(v, v, Elementwise::sumOfProducts, Double::sum);
-    for (int k = 0; k < along.length; k++) {
-      along[k] = squares[k] == 0 ? 0 : along[k] / squares[k];
-    }
-    write(along, s);
+    power.largestEigenvalue(h, v, w, iterations, s);
   }
 
   @Override

@@ -94,12 +94,6 @@ final class Products {
     return x.at(x.transposed() ? from * x.ld() : from);
   }
 
-  /** Puts β e + δ I into the lower part of a tile of a result, before the product. */
-  @FunctionalInterface
-  interface Prefill {
-    void apply(int matrix, Tile tile);
-  }
-
   /** Rows [row, row + height) and columns [col, col + width), below or on the diagonal. */
   record Tile(int row, int col, int height, int width) {
     boolean onDiagonal() {
@@ -137,7 +131,7 @@ final class Products {
           int k = task % c.count();
           Tile tile = tile(task / c.count(), across, side, n);
           if (prefill != null) {
-            prefill.apply(k, tile);
+            prefill.apply(c, k, tile);
           }
           Blas.Operand x = rows(operand(a, k, aT), tile.row());
           Blas.Operand y = cols(operand(b, k, bT), tile.col());

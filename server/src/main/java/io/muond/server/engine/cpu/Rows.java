@@ -29,15 +29,7 @@ final class Rows {
     int rows = x.storedRows();
     long elements = x.matrixFloats() * x.count();
     int total = Math.multiplyExact(rows, x.count());
-    int tasks = elements < 65_536 ? 1 : Math.min(total, workers.threads() * 4);
-    workers.run(
-        tasks,
-        task -> {
-          int end = (int) ((long) total * (task + 1) / tasks);
-          for (int row = (int) ((long) total * task / tasks); row < end; row++) {
-            body.run(row / rows, row % rows);
-          }
-        });
+    workers.forEach(total, elements, row -> body.run(row / rows, row % rows));
   }
 
   /** a ← P(g) / ‖P(g)‖ per row; returns Σ ‖P(g)‖ per matrix. */

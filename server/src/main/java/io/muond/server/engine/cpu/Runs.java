@@ -11,9 +11,6 @@ final class Runs {
   /** 16 KiB of float32: with three operands still within a first-level cache. */
   static final int CHUNK = 4096;
 
-  /** Below so many elements (about 20 µs of work) other threads are not worth waking. */
-  private static final long INLINE = 65_536;
-
   /** One chunk of one matrix. */
   @FunctionalInterface
   interface Body {
@@ -66,17 +63,8 @@ final class Runs {
   }
 
   void forEach(Workers workers, Body body) {
-    int chunks = chunks();
     long elements = shape.matrixFloats() * shape.count();
-    int tasks = elements <= INLINE ? 1 : Math.min(chunks, workers.threads() * 4);
-    workers.run(
-        tasks,
-        task -> {
-          int end = (int) ((long) chunks * (task + 1) / tasks);
-          for (int chunk = (int) ((long) chunks * task / tasks); chunk < end; chunk++) {
-            one(chunk, body);
-          }
-        });
+    workers.forEach(chunks(), elements, chunk -> one(chunk, body));
   }
 
   private void one(int chunk, Body body) {

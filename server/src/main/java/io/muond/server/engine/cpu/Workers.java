@@ -20,6 +20,9 @@ final class Workers implements AutoCloseable {
   /** About 20 µs: longer than the gaps within a step, shorter than a client's think time. */
   private static final int SPINS = 400;
 
+  /** Below so many elements (about 20 µs of work) other threads are not worth waking. */
+  private static final long INLINE = 65_536;
+
   private final List<Helper> helpers = new ArrayList<>();
   private volatile Job current;
   private volatile boolean closed;
@@ -55,6 +58,23 @@ final class Workers implements AutoCloseable {
     job.work();
     job.await();
     job.rethrow();
+  }
+
+  /**
+   * Runs {@code body} for 0 to count − 1, several in a row on each thread.
+   *
+   * @param elements that it goes over in all
+   */
+  void forEach(int count, long elements, Task body) {
+    int tasks = elements <= INLINE ? 1 : Math.min(count, threads() * 4);
+    run(
+        tasks,
+        task -> {
+          int end = (int) ((long) count * (task + 1) / tasks);
+          for (int i = (int) ((long) count * task / tasks); i < end; i++) {
+            body.run(i);
+          }
+        });
   }
 
   @Override
