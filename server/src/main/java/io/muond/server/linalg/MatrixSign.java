@@ -10,7 +10,8 @@ import java.util.List;
 /**
  * msign(X) = UVᵀ for X = UΣVᵀ, by Polar Express: X ← X (aI + bS + cS²), S = XᵀX. The first
  * iteration computes S² anyway, and ‖S²‖_F^{1/4} ≥ ‖X‖ is a far tighter scale than ‖X‖_F. A zero
- * matrix stays zero. Elements should be of moderate size: callers divide by the largest.
+ * matrix stays zero. Elements should be of moderate size, or powers of the scale leave float32:
+ * callers of {@link #general} divide by the largest.
  *
  * <p>In half precision everything between the products is kept in 16 bits, so that half as much
  * goes over the memory bus; only the first S² is float32, which may be far smaller than S.
@@ -100,13 +101,18 @@ public final class MatrixSign {
   }
 
   /**
-   * msign of a skew n × n matrix: every product is half a product, and the result exactly skew.
+   * msign of a skew n × n matrix: every product is half a product, and the result exactly skew. Its
+   * elements may be of any size: it is a difference, of which little may be left.
    *
    * @param x is overwritten
    * @param columns how many columns of the result are wanted; the others are undefined
    * @return the result in float32, or in float16 if the precision is a half
    */
   public Matrices skew(Matrices x, int columns, Buffers buffers, Flops flops) {
+    if (!precision.isHalf()) {
+      compute.maxAbs(x, buffers.scale());
+      compute.divide(x, buffers.scale(), x);
+    }
     Matrices from = start(x, buffers);
     Matrices to = buffers.next();
     int n = x.rows();

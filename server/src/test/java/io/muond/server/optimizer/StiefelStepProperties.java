@@ -44,6 +44,38 @@ class StiefelStepProperties {
     }
   }
 
+  /** Of the optimum, which is rounding if all of the gradient is normal, no share is promised. */
+  @Property(tries = 50)
+  void stepsAlongAlmostNormalGradientsAreFeasible(
+      @ForAll(supplier = StepShape.Any.class) StepShape shape,
+      @ForAll @IntRange(min = -30, max = 30) int exponent,
+      @ForAll @IntRange(min = 3, max = 9) int digits,
+      @ForAll long seed) {
+    try (TestBatch batch = steps.batch(shape, Rule.DEFAULT)) {
+      float[] w = batch.initialize(seed).weights();
+      float[] any = StiefelSteps.gradient(shape, Math.pow(10, exponent), seed);
+      double[] normal = StiefelSteps.normalPart(shape, w, any);
+      double share = Math.pow(10, -digits);
+      float[] g = Reference.floats(Reference.combine(1, normal, share, Reference.doubles(any)));
+      MatrixReport report = batch.step(g, 0.1, ReportDetail.OPTIMUM).get(0);
+      double rounding = 1e-6 * Reference.norm(Reference.doubles(g));
+      assertThat(report.objective())
+          .isCloseTo(report.optimum(), within(5e-4 * report.optimum() + rounding));
+      assertFeasible(shape, report, batch.weights());
+    }
+  }
+
+  /** From (1, 0) along (1, 1e-k), whose second element is all that counts: to (1, −0.1) / √1.01. */
+  @Property
+  void howLittleIsTangentDoesNotMatter(
+      @ForAll @IntRange(min = 0, max = 36) int digits, @ForAll boolean exact) {
+    Rule rule = TestBatch.rule(exact ? Solver.EXACT : Solver.PROJECTED, 20);
+    float[] g = {1, (float) Math.pow(10, -digits)};
+    float[] next = steps.next(new StepShape(2, 1), new float[] {1, 0}, g, 0.1, rule);
+    float[] expected = {(float) (1 / Math.sqrt(1.01)), (float) (-0.1 / Math.sqrt(1.01))};
+    assertThat(next).containsExactly(expected, within(1e-6f));
+  }
+
   private static void assertFeasible(StepShape shape, MatrixReport report, float[] w) {
     assertThat(report.tangencyRms()).isLessThanOrEqualTo(5e-7);
     assertThat(report.orthogonalityMax()).isLessThanOrEqualTo(5e-6);
