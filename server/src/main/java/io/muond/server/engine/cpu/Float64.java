@@ -12,6 +12,11 @@ import org.bytedeco.openblas.global.openblas;
  * share the rounding, or the algorithm, of what they measure. Slow; allocates.
  */
 public final class Float64 {
+  static {
+    // Also where there is no engine that asks for it: whoever measures takes one thread, his own.
+    Blas.useOneThread();
+  }
+
   private Float64() {}
 
   /** op(a) op(b): m × n, inner dimension k. */
