@@ -12,7 +12,6 @@ import io.muond.v1.CreateModelRequest;
 import io.muond.v1.Model;
 import io.muond.v1.Parameter;
 import io.muond.v1.StepHeader;
-import io.muond.v1.StepReport;
 import io.muond.v1.StepRequest;
 import io.muond.v1.StepResponse;
 import io.muond.v1.StepServiceGrpc;
@@ -43,18 +42,6 @@ class MixedModelTest {
         parameters { name: "kernelColumns" shape: [6, 4, 3, 3] view: VIEW_KERNEL_POSITIONS
           manifold: MANIFOLD_OBLIQUE norm: NORM_LARGEST_COLUMN }
       }
-      """;
-
-  private static final String NOTHING_MOVES =
-      """
-      module { mass { absolute: 0 of { sequence { modules { linear { name: "muon" out: 6 in: 4
-            settings { manifold: MANIFOLD_EUCLIDEAN norm: NORM_SPECTRAL
-              rule { weight_decay: 0.5 momentum: 0.9 } } } }
-          modules { linear { name: "ball" out: 4 in: 6
-            settings { manifold: MANIFOLD_SPECTRAL_BALL } } }
-          modules { linear { name: "stiefel" out: 6 in: 4 } }
-          modules { gain { name: "adamw" size: 4
-            settings { rule { weight_decay: 0.5 } } } } } } } }
       """;
 
   private List<Engine> engines;
@@ -149,25 +136,6 @@ class MixedModelTest {
     try (CpuEngine cpu = new CpuEngine(2, 64 << 20)) {
       float[] expected = steppedByOne(List.of(cpu));
       assertThat(steppedByOne(engines.subList(0, 1))).containsExactly(expected, within(1e-5f));
-    }
-  }
-
-  @Test
-  void nothingOfMassZeroMoves() {
-    try (EnginesServer server = new EnginesServer(engines, Optional.empty())) {
-      TestClient client = server.client();
-      Model model = client.create(model(NOTHING_MOVES));
-      float[] first = FloatTensors.weights(client, "m");
-      for (int step = 1; step <= 3; step++) {
-        StepReport report = client.step(request(model, step, "", step));
-        assertThat(report.getParametersList())
-            .allSatisfy(
-                p -> {
-                  assertThat(p.getLearningRate()).isZero();
-                  assertThat(p.getUpdateNorm()).isZero();
-                });
-      }
-      assertThat(FloatTensors.weights(client, "m")).isEqualTo(first);
     }
   }
 }
