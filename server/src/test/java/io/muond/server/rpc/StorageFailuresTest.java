@@ -85,19 +85,10 @@ class StorageFailuresTest {
     return small("m").setDurability(Durability.newBuilder().setEverySteps(every));
   }
 
-  /**
-   * Checkpoints can be read and not be written: the data directory has a name so long that those of
-   * temporary files, which are the longest, are too long.
-   */
   private void restartReadOnly() {
     String id = client.checkpoints("m").get(0).getCheckpoint();
-    Path file = Path.of("models/m/checkpoints", id, "weights.safetensors");
     stop();
-    String name = directory.toString();
-    while (Files.exists(Path.of(name + "/.").resolve(file))) {
-      name += "/.";
-    }
-    start(Path.of(name));
+    start(ReadOnlyStorage.of(directory, "m", id));
   }
 
   private Path checkpoints() {
