@@ -15,10 +15,13 @@ import io.muond.v1.Rule;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -39,6 +42,11 @@ class CudaTraceTest {
   /** For each of the two buffers of weights, a step that runs as it is and one that is captured. */
   private static final int WARM_UP = 4;
 
+  private static final String CALL = "call ";
+
+  private static final Pattern LAUNCH =
+      Pattern.compile("run (?:cuLaunchKernel|cublasGemm\\w*) [^:]*: (\\w+).*");
+
   private static final Pattern BYTES = Pattern.compile(": (\\d+) bytes from (host|device) to ");
 
   @TempDir Path directory;
@@ -53,7 +61,7 @@ class CudaTraceTest {
 
   @Test
   void aStepTakesItsGradientsInAndItsReportOutAndNothingElse() throws Exception {
-    List<String> calls = calls();
+    List<String> calls = calls(step(matrixAndSphere()));
     List<String> chunks = calls.stream().filter(call -> call.startsWith("cuMemcpyHtoD")).toList();
     List<String> out = calls.stream().filter(call -> call.startsWith("cuMemcpyDtoH")).toList();
     assertThat(calls.stream().filter(call -> call.startsWith("cuMemcpy")))
@@ -89,56 +97,104 @@ class CudaTraceTest {
     return Long.parseLong(found.group(1));
   }
 
-  /** The calls of a step, when the same ones were made before. */
-  private List<String> calls() throws Exception {
+  /** One sequence of launches, not one for each matrix. */
+  @Test
+  void equalParametersAreSteppedTogether() throws Exception {
+    List<Launch> one = launches(step(equal(1)));
+    List<Launch> twelve = launches(step(equal(12)));
+    assertThat(one).hasSizeGreaterThan(20);
+    assertThat(twelve).extracting(Launch::of).isEqualTo(one.stream().map(Launch::of).toList());
+    List<Launch> products = twelve.stream().filter(Launch::isProduct).toList();
+    assertThat(products)
+        .hasSizeGreaterThan(20)
+        .allMatch(product -> product.line().contains(", 12 times "));
+  }
+
+  /**
+   * A kernel that ran or a matrix product.
+   *
+   * @param of the kernel's name or the product's size
+   */
+  private record Launch(String line, String of) {
+    boolean isProduct() {
+      return line.startsWith("run cublasGemm");
+    }
+  }
+
+  /** What a step runs, once gradients are there. */
+  private static List<Launch> launches(List<String> lines) {
+    return lines.stream()
+        .filter(CudaTraceTest::onEngine)
+        .map(LAUNCH::matcher)
+        .filter(Matcher::lookingAt)
+        .map(found -> new Launch(found.group(), found.group(1)))
+        .toList();
+  }
+
+  private static List<String> calls(List<String> lines) {
+    return lines.stream()
+        .filter(line -> line.startsWith(CALL))
+        .map(line -> line.substring(CALL.length()))
+        .toList();
+  }
+
+  /** What is written down of a step, when the same one was made before. */
+  private List<String> step(CreateModelRequest request) throws Exception {
     Map<String, String> environment =
         Map.of("MUOND_EMULATOR_TRACE", trace.toString(), "MUOND_EMULATOR_DEVICES", "1");
     String classPath = System.getProperty("java.class.path");
+    Files.deleteIfExists(trace);
     try (DaemonProcess daemon =
             DaemonProcess.start(
                 directory, environment, classPath, "--port=0", "--http-port=0", "--engine=cuda");
         MuondClient client = MuondClient.connect(daemon.grpc());
-        ModelHandle model = client.createModel(request())) {
+        ModelHandle model = client.createModel(request)) {
       for (int step = 1; step <= WARM_UP; step++) {
         step(model, step);
       }
-      int before = traced().size();
+      int before = Files.readAllLines(trace).size();
       step(model, WARM_UP + 1);
-      List<String> lines = traced();
+      List<String> lines = Files.readAllLines(trace);
       return lines.subList(before, lines.size());
     }
   }
 
-  private List<String> traced() throws IOException {
-    return Files.readAllLines(trace).stream()
-        .filter(line -> line.startsWith("call "))
-        .map(line -> line.substring("call ".length()))
-        .toList();
-  }
-
-  private static CreateModelRequest request() {
-    Rule rule = Rule.newBuilder().setMomentum(0.9).build();
-    Parameter matrix =
-        Parameter.newBuilder().setName("matrix").addShape(ROWS).addShape(COLUMNS).build();
+  private static CreateModelRequest matrixAndSphere() {
     Parameter sphere =
         Parameter.newBuilder()
             .setName("sphere")
             .addShape(LONG)
             .setManifold(Manifold.MANIFOLD_SPHERE)
             .build();
+    return request(List.of(matrix("matrix"), sphere));
+  }
+
+  private static CreateModelRequest equal(int count) {
+    return request(IntStream.range(0, count).mapToObj(i -> matrix("matrix" + i)).toList());
+  }
+
+  private static Parameter matrix(String name) {
+    return Parameter.newBuilder().setName(name).addShape(ROWS).addShape(COLUMNS).build();
+  }
+
+  private static CreateModelRequest request(List<Parameter> parameters) {
     return CreateModelRequest.newBuilder()
         .setModel("m")
         .setSeed(1)
-        .setDefaultRule(rule)
-        .setParameters(ParameterList.newBuilder().addParameters(matrix).addParameters(sphere))
+        .setDefaultRule(Rule.newBuilder().setMomentum(0.9))
+        .setParameters(ParameterList.newBuilder().addAllParameters(parameters))
         .build();
   }
 
   private static void step(ModelHandle model, int step) {
+    Map<String, Tensor> gradients = new LinkedHashMap<>();
+    for (Parameter parameter : model.parameters()) {
+      long[] shape = parameter.getShapeList().stream().mapToLong(n -> n).toArray();
+      int n = Math.toIntExact(Arrays.stream(shape).reduce(1, (a, b) -> a * b));
+      gradients.put(parameter.getName(), Tensor.of(gradient(n, step), shape));
+    }
     model.step(
-        Map.of(
-            "matrix", Tensor.of(gradient(ROWS * COLUMNS, step), ROWS, COLUMNS),
-            "sphere", Tensor.of(gradient(LONG, step), LONG)),
+        gradients,
         StepOptions.learningRate(0.1).withReportDetail(ReportDetail.REPORT_DETAIL_BASIC));
   }
 
