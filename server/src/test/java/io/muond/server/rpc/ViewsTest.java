@@ -16,6 +16,7 @@ import io.muond.v1.ParameterReport;
 import io.muond.v1.StepReport;
 import io.muond.v1.TensorChunk;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.IntUnaryOperator;
@@ -161,6 +162,42 @@ class ViewsTest {
       assertThat(parts.get(i).getUpdateNorm())
           .isCloseTo(apartFrom.getUpdateNorm(), withinPercentage(1e-4));
     }
+  }
+
+  /** Also after a step was recorded, and others replayed it. */
+  @Test
+  void aFusedWeightAndItsPartsInOneBatchAreEqualBitForBit() {
+    Model model =
+        create(
+            "m",
+            """
+            parameters { name: "qkv" shape: [144, 40]
+              ranges { name: "q" rows: 48 radius: 2 } ranges { name: "k" rows: 48 radius: 2 }
+              ranges { name: "v" rows: 48 radius: 2 learning_rate_multiplier: 0.5 } }
+            parameters { name: "q" shape: [48, 40] radius: 2 }
+            parameters { name: "k" shape: [48, 40] radius: 2 }
+            parameters { name: "v" shape: [48, 40] radius: 2 learning_rate_multiplier: 0.5 }\
+            """);
+    int fused = FloatTensors.size(model.getParameters(0));
+    client.write("m", chunks(model, twice(FloatTensors.random(fused, 1)), 1));
+    Model ready = client.get("m");
+    for (int step = 1; step <= 6; step++) {
+      float[] before = FloatTensors.weights(client, "m");
+      float[] g = twice(FloatTensors.random(fused, 1 + step));
+      StepReport report = step(ready, step, chunks(model, g, 1));
+      assertThat(report.getParametersList())
+          .extracting(ParameterReport::getName)
+          .containsExactly("qkv[q]", "qkv[k]", "qkv[v]", "q", "k", "v");
+      assertThat(report.getParametersList()).extracting(ParameterReport::getBatch).containsOnly(0);
+      float[] weights = FloatTensors.weights(client, "m");
+      float[] apart = Arrays.copyOfRange(weights, fused, 2 * fused);
+      assertThat(Arrays.copyOf(weights, fused)).isEqualTo(apart);
+      assertThat(weights).isNotEqualTo(before);
+    }
+  }
+
+  private static float[] twice(float[] x) {
+    return FloatTensors.concat(x, x);
   }
 
   @Test
