@@ -84,6 +84,8 @@ public final class WeightsUpload implements AutoCloseable {
         compute.zero(matrices(batch, memory.spareSecondMoment(b)));
       }
     }
+    // Other threads save what is there now, or put gradients there if it cannot be saved.
+    shard.device().engine().synchronize();
     return squares;
   }
 
