@@ -9,7 +9,6 @@ import io.muond.server.engine.Region;
 import io.muond.server.manifold.ManifoldKind;
 import io.muond.server.manifold.NormKind;
 import java.util.List;
-import java.util.Set;
 
 /** Manifold Muon on an engine. */
 public final class MuonOptimizer implements Optimizer {
@@ -57,13 +56,14 @@ public final class MuonOptimizer implements Optimizer {
   }
 
   private static void requirePair(BatchSpec spec) {
-    Set<NormKind> norms =
+    List<NormKind> norms =
         switch (spec.manifold()) {
-          case STIEFEL -> Set.of(NormKind.SPECTRAL, NormKind.FROBENIUS);
-          case OBLIQUE, CENTERED_OBLIQUE -> Set.of(NormKind.LARGEST_ROW);
-          case SPECTRAL_BALL -> Set.of(NormKind.SPECTRAL);
+          case STIEFEL -> List.of(NormKind.SPECTRAL, NormKind.FROBENIUS);
+          case OBLIQUE, CENTERED_OBLIQUE -> List.of(NormKind.LARGEST_ROW);
+          case SPECTRAL_BALL -> List.of(NormKind.SPECTRAL);
           case EUCLIDEAN ->
-              Set.of(NormKind.SPECTRAL, NormKind.FROBENIUS, NormKind.LARGEST_ENTRY, NormKind.ADAMW);
+              List.of(
+                  NormKind.SPECTRAL, NormKind.FROBENIUS, NormKind.LARGEST_ENTRY, NormKind.ADAMW);
         };
     if (!norms.contains(spec.norm())) {
       throw new IllegalArgumentException(

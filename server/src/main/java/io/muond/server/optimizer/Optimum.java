@@ -52,7 +52,7 @@ public final class Optimum {
 
   /**
    * The same without a constraint, in the spectral norm: the optimum is G's nuclear norm. NaN where
-   * the host could not hold it.
+   * the host could not hold it, and of what is not finite.
    */
   static void ofFree(Matrices g, Matrices a, Effort effort) {
     long started = System.nanoTime();
@@ -68,6 +68,9 @@ public final class Optimum {
     }
     double[] hostG = read(g);
     double[] hostA = read(a);
+    if (!finite(hostG) || !finite(hostA)) {
+      return;
+    }
     double inner = 0;
     for (int i = 0; i < hostG.length; i++) {
       inner += hostG[i] * hostA[i];
@@ -81,10 +84,18 @@ public final class Optimum {
     double[] hostU = read(u);
     double[] hostG = read(g);
     double[] hostA = read(a);
+    if (!finite(hostG) || !finite(hostA)) {
+      return;
+    }
     effort.optimum(
         k,
         optimum(u.rows(), u.cols(), hostU, hostG),
         feasible(u.rows(), u.cols(), hostU, hostG, hostA));
+  }
+
+  /** Whether there is anything to decompose. The step itself refuses what is not finite. */
+  private static boolean finite(double[] x) {
+    return Arrays.stream(x).allMatch(Double::isFinite);
   }
 
   private static double[] read(Matrices x) {

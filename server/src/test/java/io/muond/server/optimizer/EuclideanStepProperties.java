@@ -13,7 +13,6 @@ import java.util.Arrays;
 import java.util.List;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
-import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
@@ -219,15 +218,15 @@ class EuclideanStepProperties {
     }
   }
 
-  @Example
-  void aNumberThatIsNotFiniteIsNamed() {
+  @Property
+  void aNumberThatIsNotFiniteIsNamed(@ForAll ReportDetail detail) {
     for (NormKind norm : List.of(NormKind.SPECTRAL, NormKind.FROBENIUS, NormKind.LARGEST_ENTRY)) {
       try (TestBatch batch =
           new TestBatch(engine, spec(norm, 2, new int[] {3, 5}, 1, rule(0.9, true, 0)))) {
         float[] w = batch.initialize(1).weights();
         float[] g = TestBatch.gaussian(30, 1, 1);
         g[15 + 11] = Float.NaN;
-        assertThatThrownBy(() -> batch.step(g, 0.1, ReportDetail.BASIC))
+        assertThatThrownBy(() -> batch.step(g, 0.1, detail))
             .isInstanceOfSatisfying(
                 NotFiniteException.class,
                 e -> {
