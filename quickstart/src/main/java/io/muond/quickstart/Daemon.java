@@ -16,7 +16,7 @@ import java.util.stream.Stream;
  * A server in a process of its own, on ports of the system's choice, in a temporary directory. The
  * process belongs to this object: {@link #stop} ends it in order, {@link #close} in any case.
  */
-final class Daemon implements AutoCloseable {
+public final class Daemon implements AutoCloseable {
   private static final long POLL_MILLIS = 20;
 
   /** How many of its last lines a failure shows. */
@@ -35,7 +35,7 @@ final class Daemon implements AutoCloseable {
   }
 
   /** Starts the server on the CPU engine and waits until it serves. */
-  static Daemon start(Path jar, Duration patience) throws IOException, InterruptedException {
+  public static Daemon start(Path jar, Duration patience) throws IOException, InterruptedException {
     return start(jar, "cpu", patience);
   }
 
@@ -45,7 +45,7 @@ final class Daemon implements AutoCloseable {
    * @param engine cpu or cuda
    * @throws IOException if it ends early, or does not serve in time; the message has its last lines
    */
-  static Daemon start(Path jar, String engine, Duration patience)
+  public static Daemon start(Path jar, String engine, Duration patience)
       throws IOException, InterruptedException {
     if (!Files.isRegularFile(jar)) {
       throw new IOException("%s: no such file (expected: the server's jar)".formatted(jar));
@@ -102,11 +102,12 @@ final class Daemon implements AutoCloseable {
   }
 
   /** Where it serves gRPC: HOST:PORT. */
-  String address() {
+  public String address() {
     return address;
   }
 
-  long pid() {
+  /** The number of its process. */
+  public long pid() {
     return process.pid();
   }
 
@@ -115,7 +116,7 @@ final class Daemon implements AutoCloseable {
    *
    * @throws IOException if it does not end in time, or not with status 0
    */
-  void stop(Duration patience) throws IOException, InterruptedException {
+  public void stop(Duration patience) throws IOException, InterruptedException {
     process.destroy();
     if (!process.waitFor(patience.toMillis(), TimeUnit.MILLISECONDS)) {
       throw failure("the server did not end within %d s".formatted(patience.toSeconds()));

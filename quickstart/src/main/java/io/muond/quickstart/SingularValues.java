@@ -3,7 +3,7 @@ package io.muond.quickstart;
 import java.util.Arrays;
 
 /** Singular values of a small matrix by one-sided Jacobi rotations in float64. */
-final class SingularValues {
+public final class SingularValues {
   private static final double TOLERANCE = 1e-12;
   private static final int MAX_SWEEPS = 60;
 
@@ -27,6 +27,15 @@ final class SingularValues {
       }
     }
     throw new ArithmeticException("singular values: no convergence (expected: a finite matrix)");
+  }
+
+  /**
+   * As {@link #of(Matrix)}.
+   *
+   * @param values in row-major order
+   */
+  public static double[] of(int rows, int columns, float[] values) {
+    return of(new Matrix(rows, columns, values));
   }
 
   /** The rows of the matrix, or its columns if they are fewer. */
