@@ -40,6 +40,9 @@ class StiefelStepProperties {
       MatrixReport report = batch.step(g, 0.1, ReportDetail.OPTIMUM).get(0);
       assertThat(report.objective())
           .isBetween(0.9995 * report.optimum(), 1.00001 * report.optimum());
+      // Made tangent, and no longer than 1, the direction is worth as much.
+      assertThat(report.feasibleObjective())
+          .isCloseTo(report.objective(), within(1e-5 * report.optimum()));
       assertFeasible(shape, report, batch.weights());
     }
   }
