@@ -235,7 +235,7 @@ class BallStepProperties {
   /** Ten thousand, but on a device, which may be an emulated one, only with `mvn -Psoak`. */
   @Example
   void stepsDoNotDrift() {
-    int steps = !TestEngines.isCuda() || Boolean.getBoolean("muond.test.soak") ? 10_000 : 50;
+    int steps = !TestEngines.isCuda() || Boolean.getBoolean("muond.test.soak") ? 10_000 : 1_000;
     int[] shape = {9, 5};
     try (TestBatch batch = batch(shape, 1)) {
       batch.initialize(1);

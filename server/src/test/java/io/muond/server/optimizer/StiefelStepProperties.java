@@ -8,9 +8,12 @@ import io.muond.server.engine.Precision;
 import io.muond.server.engine.TestEngines;
 import io.muond.server.manifold.ManifoldKind;
 import java.util.List;
+import net.jqwik.api.Arbitraries;
+import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
+import net.jqwik.api.Provide;
 import net.jqwik.api.constraints.IntRange;
 import net.jqwik.api.lifecycle.AfterContainer;
 import net.jqwik.api.lifecycle.BeforeContainer;
@@ -179,11 +182,15 @@ class StiefelStepProperties {
     }
   }
 
+  @Provide
+  Arbitrary<StepShape> driftShapes() {
+    return Arbitraries.of(new StepShape(48, 20), new StepShape(9, 25), new StepShape(12, 12));
+  }
+
   /** Ten thousand, but on a device, which may be an emulated one, only with `mvn -Psoak`. */
-  @Example
-  void stepsDoNotDrift() {
+  @Property
+  void stepsDoNotDrift(@ForAll("driftShapes") StepShape shape) {
     int count = !TestEngines.isCuda() || Boolean.getBoolean("muond.test.soak") ? 10_000 : 1_000;
-    StepShape shape = new StepShape(48, 20);
     try (TestBatch batch = steps.batch(shape, Rule.DEFAULT)) {
       batch.initialize(1);
       double worst = 0;
@@ -193,6 +200,7 @@ class StiefelStepProperties {
         worst = Math.max(worst, reports.get(0).orthogonalityMax());
       }
       assertThat(worst).isLessThanOrEqualTo(5e-6);
+      assertRetracted(shape, batch.weights());
     }
   }
 
