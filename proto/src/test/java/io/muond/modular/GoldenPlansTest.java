@@ -17,8 +17,8 @@ import java.util.ArrayList;
 import java.util.List;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Named;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** The plans of the library that the composition rules come from. */
@@ -60,24 +60,33 @@ final class GoldenPlansTest {
     assertThat(mass).isCloseTo(plan.getMass(), EXACT);
   }
 
-  @Test
-  void theGptIsOneLineOfJson() throws IOException {
-    JsonObject golden =
-        plans().stream().map(Named::getPayload).filter(GoldenPlansTest::isGpt).findFirst().get();
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      textBlock =
+          """
+          mlp3 | {"mlp":{"widths":[64,128,64,10]}}
+          gpt  | {"gpt":{"vocabulary":65,"width":128,"blocks":3}}
+          """)
+  void compoundsAreOneLineOfJson(String name, String line) throws IOException {
+    JsonObject golden = plan(name);
     Module tree = ModuleJson.parse(golden.get("module").toString());
-    String line = "{\"gpt\":{\"vocabulary\":65,\"width\":128,\"blocks\":3}}";
-    Module gpt = ModuleJson.parse(line);
-    assertThat(ModuleJson.format(gpt)).isEqualTo(line);
-    assertThat(Compounds.expand(gpt, TreePath.ROOT)).isEqualTo(tree);
-    assertThat(Planner.plan(gpt)).isEqualTo(Planner.plan(tree));
-    assertThat(Planner.parameters(gpt)).isEqualTo(Planner.parameters(tree));
-    JsonObject compound = golden.deepCopy();
-    compound.add("module", JsonParser.parseString(line));
-    planAgrees(compound);
+    Module compound = ModuleJson.parse(line);
+    assertThat(ModuleJson.format(compound)).isEqualTo(line);
+    assertThat(Compounds.expand(compound, TreePath.ROOT)).isEqualTo(tree);
+    assertThat(Planner.plan(compound)).isEqualTo(Planner.plan(tree));
+    assertThat(Planner.parameters(compound)).isEqualTo(Planner.parameters(tree));
+    golden.add("module", JsonParser.parseString(line));
+    planAgrees(golden);
   }
 
-  private static boolean isGpt(JsonObject plan) {
-    return plan.get("name").getAsString().equals("gpt");
+  private static JsonObject plan(String name) throws IOException {
+    return plans().stream()
+        .filter(plan -> plan.getName().equals(name))
+        .findFirst()
+        .get()
+        .getPayload();
   }
 
   @ParameterizedTest

@@ -39,6 +39,20 @@ import net.jqwik.api.Property;
  * sequences composed two at a time, masses rescaled inside.
  */
 final class PlannerPropertyTest {
+  /** The bonds whose sensitivity is 1. */
+  private static final List<String> PLAIN_BONDS =
+      List.of(
+          "relu",
+          "gelu",
+          "identity",
+          "add",
+          "attention_qk",
+          "attention_apply",
+          "causal_mask",
+          "split_heads",
+          "merge_heads",
+          "rope");
+
   /** An evaluated module: atoms carry functions from the module's target to their own. */
   record Value(double mass, double sensitivity, List<Atom> atoms) {}
 
@@ -77,7 +91,7 @@ final class PlannerPropertyTest {
       case BIAS -> atom(module.getBias().getMass());
       case GAIN -> atom(module.getGain().getMass());
       case MLP -> compose(Collections.nCopies(module.getMlp().getWidthsCount() - 1, atom(1)));
-      case BOND -> new Value(0, Math.abs(module.getBond().getScale()), List.of());
+      case BOND -> new Value(0, sensitivity(module.getBond()), List.of());
       case SEQUENCE -> compose(values(module.getSequence().getModulesList()));
       case REPEAT ->
           compose(
@@ -99,6 +113,15 @@ final class PlannerPropertyTest {
             of.atoms().stream().map(a -> new Atom(a.mass() * factor, a.target())).toList());
       }
       default -> throw new AssertionError(module.getKindCase());
+    };
+  }
+
+  private static double sensitivity(Bond bond) {
+    double scale = bond.hasScale() ? bond.getScale() : 1;
+    return switch (bond.getKind()) {
+      case "softmax" -> scale;
+      case "multiply" -> Math.abs(scale);
+      default -> 1;
     };
   }
 
@@ -156,7 +179,7 @@ final class PlannerPropertyTest {
     Module tree(int depth) {
       Module.Builder module = Module.newBuilder();
       switch (depth == 0 ? random.nextInt(7) : random.nextInt(13)) {
-        case 0 -> module.setBond(Bond.newBuilder().setKind("multiply").setScale(factor()));
+        case 0 -> module.setBond(bond());
         case 1 -> module.setLinear(linear());
         case 2 -> module.setEmbed(embed());
         case 3 -> module.setConvolution(convolution());
@@ -189,6 +212,18 @@ final class PlannerPropertyTest {
         trees.add(tree(depth - 1));
       }
       return trees;
+    }
+
+    private Bond bond() {
+      Bond.Builder bond = Bond.newBuilder();
+      switch (random.nextInt(6)) {
+        case 0 -> bond.setKind("softmax");
+        case 1 -> bond.setKind("softmax").setScale(Math.abs(factor()));
+        case 2 -> bond.setKind("multiply");
+        case 3 -> bond.setKind("multiply").setScale(factor());
+        default -> bond.setKind(PLAIN_BONDS.get(random.nextInt(PLAIN_BONDS.size())));
+      }
+      return bond.build();
     }
 
     private Linear linear() {
