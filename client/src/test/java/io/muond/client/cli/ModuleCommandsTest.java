@@ -1,7 +1,9 @@
 package io.muond.client.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
+import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.muond.client.FakeServer;
@@ -16,6 +18,9 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -83,6 +88,36 @@ class ModuleCommandsTest {
             total                              2.000        1.000
             Lipschitz bound: 1.414, for inputs of root mean square at most 1
             """);
+  }
+
+  /** The numbers of the library that the composition rules come from. */
+  @Test
+  void plansTheGpt() throws IOException {
+    assertThat(run("plan", "--module", tree(GPT), "--json")).isZero();
+    JsonObject plan = JsonParser.parseString(output()).getAsJsonObject();
+    assertThat(plan.get("mass").getAsDouble()).isEqualTo(7);
+    assertThat(plan.get("sensitivity").getAsDouble()).isCloseTo(1, within(1e-12));
+    Map<String, Double> expected = new LinkedHashMap<>();
+    expected.put("g.embed", 1 / 7.0);
+    for (int block = 0; block < 3; block++) {
+      for (String atom : List.of("v", "q", "k")) {
+        expected.put("g." + atom + "." + block, 5 / 7.0);
+      }
+      for (String atom : List.of("o", "up", "down")) {
+        expected.put("g." + atom + "." + block, 5 / 21.0);
+      }
+    }
+    expected.put("g.head", 1 / 7.0);
+    Map<String, Double> printed = new LinkedHashMap<>();
+    for (JsonElement element : plan.getAsJsonArray("atoms")) {
+      JsonObject atom = element.getAsJsonObject();
+      printed.put(
+          atom.get("name").getAsString(), atom.get("learning_rate_multiplier").getAsDouble());
+    }
+    assertThat(printed.keySet()).containsExactlyElementsOf(expected.keySet());
+    expected.forEach(
+        (name, multiplier) ->
+            assertThat(printed.get(name)).as(name).isCloseTo(multiplier, within(1e-12)));
   }
 
   @Test
