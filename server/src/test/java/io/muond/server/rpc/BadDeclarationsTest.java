@@ -76,6 +76,8 @@ class BadDeclarationsTest {
         "shape: [4] manifold: MANIFOLD_OBLIQUE norm: NORM_LARGEST_COLUMN      | shape",
         "shape: [4, 3] initial: INITIAL_ONE                                   | initial",
         "shape: [4, 3] radius: -1                                             | radius",
+        "shape: [4, 3] radius: 0                                              | radius",
+        "shape: [4, 3] radius: nan                                            | radius",
         "shape: [4, 3] rule { weight_decay: 0.1 }                             | rule.weight_decay",
         "shape: [4, 3] rule { adamw { beta1: 0.5 } }                          | rule.adamw",
         "shape: [4] manifold: MANIFOLD_EUCLIDEAN rule { momentum: 0.9 }       | rule.momentum",
@@ -93,6 +95,61 @@ class BadDeclarationsTest {
     ErrorInfo info = refused(second(declared));
     assertThat(info.getReason()).isEqualTo("INVALID_FIELD");
     assertThat(info.getMetadataMap()).containsEntry("field", PARAMETER + field);
+  }
+
+  /** Third in a sequence, after the atoms u and w.1. */
+  private static String third(String module) {
+    return "module { sequence {"
+        + " modules { linear { name: 'u' out: 4 in: 4 } }"
+        + " modules { linear { name: 'w.1' out: 4 in: 4 } }"
+        + (" modules { " + module + " } } }");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "scale { factor: 2 of { bond { kind: 'sigmoid' } } }             | scale.of",
+        "scale { factor: 2 of { bond {} } }                              | scale.of",
+        "scale { factor: 2 of {} }                                       | scale.of",
+        "scale { factor: nan of { bond { kind: 'relu' } } }              | scale.factor",
+        "scale { factor: 2 of { linear { name: 'w' out: 0 in: 3 } } }    | scale.of.linear.out",
+        "bond { kind: 'softmax' scale: nan }                             | bond.scale",
+        "attention { width: 4 softmax_scale: nan }                       | attention.softmax_scale",
+        "mass { absolute: nan of { linear { name: 'w' out: 4 in: 3 } } } | mass.absolute",
+        "mass { absolute: 1 of { bond { kind: 'relu' } } }               | mass.of",
+        "linear { name: 'w' out: 4 in: 3 mass: nan }                     | linear.mass",
+        "linear { name: 'w' out: 4 in: 3 settings { radius: 0 } }        | linear.radius",
+        "linear { name: 'w' out: 4 in: 3 settings { radius: -1 } }       | linear.radius",
+        "linear { name: 'w' out: 4 in: 3 settings { radius: nan } }      | linear.radius",
+        "linear { name: 'w' out: 4 in: 3 settings { manifold: 99 } }     | linear.manifold",
+        "linear { name: 'w' out: 6 in: 3 heads: 4 }                      | linear.heads",
+        "linear { name: 'w' out: 6 in: 3 ranges { name: 'a' rows: 6 heads: 4 } }"
+            + "| linear.ranges[0].heads",
+        "attention { width: 6 heads: 4 }                                 | attention.heads",
+        "linear { name: 'w' out: 4 in: 3 settings { view: VIEW_KERNEL_POSITIONS } }"
+            + "| linear.view",
+        // What is wrong with an atom's shape is told of the atom.
+        "bias { name: 'b' size: 3 settings { manifold: MANIFOLD_STIEFEL } } | bias",
+        "linear { name: 'w' out: 4 in: 1 settings { manifold: MANIFOLD_CENTERED_OBLIQUE } }"
+            + "| linear",
+        "convolution { name: 'c' out: 4 in: 1 kernel: [3, 3] settings {"
+            + " manifold: MANIFOLD_CENTERED_OBLIQUE view: VIEW_KERNEL_POSITIONS } }"
+            + "| convolution",
+        "repeat { count: 2 of { linear { name: 'w' out: 4 in: 4 } } }    | repeat.of.linear.name",
+      })
+  void aBadTreeIsRefusedByItsPath(String module, String field) {
+    ErrorInfo info = refused(third(module));
+    assertThat(info.getReason()).isEqualTo("INVALID_FIELD");
+    assertThat(info.getMetadataMap()).containsEntry("field", "module.sequence[2]." + field);
+  }
+
+  @Test
+  void aTreeWithoutFaultsIsMade() {
+    client.create(request(third("linear { name: 'w' out: 6 in: 3 heads: 3 }")));
+    assertThat(client.get("m").getParametersList())
+        .extracting(Parameter::getName)
+        .containsExactly("u", "w.1", "w");
   }
 
   @ParameterizedTest
