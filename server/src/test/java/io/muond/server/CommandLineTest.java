@@ -1,6 +1,7 @@
 package io.muond.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
@@ -121,6 +122,39 @@ class CommandLineTest extends CommandLineFixture {
             "--until-step=" + until,
             "--out=" + file(out))
         .succeeded();
+  }
+
+  /** Rows of norm 5 and 13 on the sphere of radius 1; the second time nothing is written. */
+  @Test
+  void aWriteOfWeightsTellsHowFarItMovedThem() throws IOException {
+    String server = "--server=" + daemon.grpc();
+    Map<String, float[]> tensors = Map.of("a", new float[] {3, 4}, "b", new float[] {5, 12});
+    Path weights = write("w", tensors, 2);
+    String[] step = {
+      "step",
+      server,
+      "--model=moved",
+      "--radius=1",
+      "--learning-rate=0.1",
+      "--weights=" + weights,
+      "--gradients=" + weights,
+      "--out=" + file("out")
+    };
+    assertThat(muond(step).succeeded().out().lines().toList())
+        .containsExactly(
+            "weights put on their manifolds, moved by up to 12.00 (b)",
+            "step 1, weights in " + file("out"));
+    assertThat(muond(step).succeeded().out().lines()).hasSize(1);
+    assertThat(json(with(step, "--json")).getAsJsonObject("distances").size()).isZero();
+    muond("model", "delete", "moved", server).succeeded();
+    JsonObject distances = json(with(step, "--json")).getAsJsonObject("distances");
+    assertThat(distances.get("a").getAsDouble()).isCloseTo(4, within(1e-5));
+    assertThat(distances.get("b").getAsDouble()).isCloseTo(12, within(1e-5));
+    muond("model", "delete", "moved", server).succeeded();
+  }
+
+  private static JsonObject json(String... arguments) {
+    return JsonParser.parseString(muond(arguments).succeeded().out()).getAsJsonObject();
   }
 
   @Test

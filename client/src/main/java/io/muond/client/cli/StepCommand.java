@@ -7,9 +7,11 @@ import io.muond.client.MuondException;
 import io.muond.client.StepOptions;
 import io.muond.v1.ReportDetail;
 import io.muond.v1.StepReport;
+import io.muond.v1.WrittenParameter;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import picocli.CommandLine.Command;
@@ -28,7 +30,10 @@ final class StepCommand extends ServerCommand {
       names = "--weights",
       required = true,
       paramLabel = "W.safetensors",
-      description = "The weights: each tensor becomes a parameter.")
+      description = {
+        "The weights: each tensor becomes a parameter.",
+        "When they are sent, says how far they were from their manifolds."
+      })
   private Path weights;
 
   @Option(
@@ -130,12 +135,12 @@ final class StepCommand extends ServerCommand {
             console(),
             handle -> {
               models.upload(handle);
-              return step(handle, by);
+              return step(handle, by, models);
             });
       } else {
         try (ModelHandle handle =
             learningRate == null ? models.openScheduled(model) : models.openOrCreate(model)) {
-          step(handle, by);
+          step(handle, by, models);
         }
       }
     }
@@ -158,7 +163,7 @@ final class StepCommand extends ServerCommand {
   }
 
   /** The last step. */
-  private long step(ModelHandle handle, TensorFile by) throws IOException {
+  private long step(ModelHandle handle, TensorFile by, StepModels models) throws IOException {
     sent = gradients;
     long target =
         untilStep != null
@@ -175,19 +180,33 @@ final class StepCommand extends ServerCommand {
     if (report != null) {
       ReportFile.write(report, reports);
     }
-    summarize(handle.nextStep() - 1);
+    summarize(handle.nextStep() - 1, models.written());
     return handle.nextStep() - 1;
   }
 
-  private void summarize(long step) {
+  private void summarize(long step, List<WrittenParameter> written) {
     if (json()) {
       JsonObject summary = new JsonObject();
       summary.addProperty("model", model);
       summary.addProperty("step", step);
       summary.addProperty("out", out.toString());
+      JsonObject distances = new JsonObject();
+      written.forEach(w -> distances.add(w.getName(), Json.number(w.getDistance())));
+      summary.add("distances", distances);
       console().out().println(Json.text(summary));
-    } else {
-      console().out().printf(Locale.ROOT, "step %d, weights in %s%n", step, out);
+      return;
     }
+    written.stream()
+        .max(Comparator.comparingDouble(WrittenParameter::getDistance))
+        .ifPresent(
+            furthest ->
+                console()
+                    .out()
+                    .printf(
+                        Locale.ROOT,
+                        "weights put on their manifolds, moved by up to %.4g (%s)%n",
+                        furthest.getDistance(),
+                        furthest.getName()));
+    console().out().printf(Locale.ROOT, "step %d, weights in %s%n", step, out);
   }
 }

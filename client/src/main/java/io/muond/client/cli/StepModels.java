@@ -10,6 +10,8 @@ import io.muond.v1.CreateModelRequest;
 import io.muond.v1.ErrorReason;
 import io.muond.v1.Model;
 import io.muond.v1.Parameter;
+import io.muond.v1.WrittenParameter;
+import java.util.List;
 
 /** Makes the models that {@code muond step} works on. */
 final class StepModels {
@@ -17,6 +19,7 @@ final class StepModels {
   private final ModelArguments arguments;
   private final TensorFile weights;
   private final Console console;
+  private List<WrittenParameter> written = List.of();
 
   StepModels(MuondClient client, ModelArguments arguments, TensorFile weights, Console console) {
     this.client = client;
@@ -117,7 +120,12 @@ final class StepModels {
   void upload(ModelHandle handle) {
     long bytes = weights.tensors().values().stream().mapToLong(TensorData::byteSize).sum();
     try (Progress progress = console.progress("sending weights", bytes, "bytes")) {
-      handle.writeWeights(Metered.wrap(weights.tensors(), progress));
+      written = handle.writeWeights(Metered.wrap(weights.tensors(), progress)).getParametersList();
     }
+  }
+
+  /** What became of the weights that were sent; empty if none were. */
+  List<WrittenParameter> written() {
+    return written;
   }
 }
