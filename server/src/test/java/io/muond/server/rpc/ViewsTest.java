@@ -32,6 +32,34 @@ import org.junit.jupiter.api.Test;
 class ViewsTest {
   private static final int STEPS = 3;
 
+  /** 20 elements in each row, and of no two ranges as many rows. */
+  private static final String ZOO =
+      """
+      parameters { name: "zoo" shape: [123, 20]
+        ranges { name: "stiefel" rows: 18 }
+        ranges { name: "rows" rows: 19 manifold: MANIFOLD_OBLIQUE learning_rate_multiplier: 0.5 }
+        ranges { name: "columns" rows: 20 manifold: MANIFOLD_OBLIQUE norm: NORM_LARGEST_COLUMN }
+        ranges { name: "sphere" rows: 21 manifold: MANIFOLD_SPHERE radius: 3 }
+        ranges { name: "adamw" rows: 22 manifold: MANIFOLD_EUCLIDEAN
+          rule { adamw { beta1: 0.8 } } }
+        ranges { name: "signs" rows: 23 manifold: MANIFOLD_EUCLIDEAN norm: NORM_LARGEST_ENTRY
+          rule { weight_decay: 0.1 } } }
+      """;
+
+  private static final String ZOO_APART =
+      """
+      parameters { name: "stiefel" shape: [18, 20] }
+      parameters { name: "rows" shape: [19, 20] manifold: MANIFOLD_OBLIQUE
+        learning_rate_multiplier: 0.5 }
+      parameters { name: "columns" shape: [20, 20] manifold: MANIFOLD_OBLIQUE
+        norm: NORM_LARGEST_COLUMN }
+      parameters { name: "sphere" shape: [21, 20] manifold: MANIFOLD_SPHERE radius: 3 }
+      parameters { name: "adamw" shape: [22, 20] manifold: MANIFOLD_EUCLIDEAN
+        rule { adamw { beta1: 0.8 } } }
+      parameters { name: "signs" shape: [23, 20] manifold: MANIFOLD_EUCLIDEAN
+        norm: NORM_LARGEST_ENTRY rule { weight_decay: 0.1 } }
+      """;
+
   private Engine engine;
   private EnginesServer server;
   private TestClient client;
@@ -194,6 +222,32 @@ class ViewsTest {
       assertThat(Arrays.copyOf(weights, fused)).isEqualTo(apart);
       assertThat(weights).isNotEqualTo(before);
     }
+  }
+
+  /** Each range goes its own way; so it does in one batch with its twin, to the same bits. */
+  @Test
+  void rangesOnDifferentManifoldsTrainAsTheirPartsApart() {
+    Model fused = create("fused", ZOO);
+    Model apart = create("apart", ZOO_APART);
+    assertSame(fused, apart, i -> i);
+    Model both = create("both", ZOO + ZOO_APART);
+    int size = FloatTensors.size(both.getParameters(0));
+    client.write("both", chunks(both, twice(FloatTensors.random(size, 1)), 1));
+    Model ready = client.get("both");
+    for (int step = 1; step <= STEPS; step++) {
+      StepReport report =
+          step(ready, step, chunks(both, twice(FloatTensors.random(size, 1 + step)), 1));
+      List<ParameterReport> pieces = report.getParametersList();
+      assertThat(pieces).hasSize(12);
+      for (int i = 0; i < 6; i++) {
+        ParameterReport range = pieces.get(i);
+        assertThat(range.getName()).isEqualTo("zoo[" + pieces.get(6 + i).getName() + "]");
+        assertThat(range.getBatch()).isEqualTo(pieces.get(6 + i).getBatch());
+        assertThat(range.getObjective()).isEqualTo(pieces.get(6 + i).getObjective());
+      }
+    }
+    float[] weights = FloatTensors.weights(client, "both");
+    assertThat(Arrays.copyOf(weights, size)).isEqualTo(Arrays.copyOfRange(weights, size, 2 * size));
   }
 
   private static float[] twice(float[] x) {
