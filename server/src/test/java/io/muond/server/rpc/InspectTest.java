@@ -12,8 +12,6 @@ import com.google.common.util.concurrent.Uninterruptibles;
 import io.grpc.Context;
 import io.grpc.Context.CancellableContext;
 import io.grpc.stub.StreamObserver;
-import io.muond.server.engine.Engine;
-import io.muond.server.engine.TestEngines;
 import io.muond.v1.AdamWOptions;
 import io.muond.v1.CommitOptions;
 import io.muond.v1.CreateModelRequest;
@@ -34,37 +32,21 @@ import io.muond.v1.Upload;
 import io.muond.v1.View;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** What an inspection says of weights and steps that can be worked out by hand. */
-class InspectTest {
+class InspectTest extends OneEngineTest {
   private static final double ETA = 0.1;
 
   /** From (1, 0) in the direction (0, −1): to (1, −0.1) / √1.01. */
   private static final double MOVED =
       Math.hypot(1 / Math.sqrt(1 + ETA * ETA) - 1, ETA / Math.sqrt(1 + ETA * ETA));
 
-  private Engine engine;
-  private EnginesServer server;
-  private TestClient client;
-
-  @BeforeEach
-  void start() {
-    engine = TestEngines.open(1, 64 << 20);
-    server = new EnginesServer(List.of(engine), Optional.empty());
-    client = server.client();
-  }
-
-  @AfterEach
-  void stop() {
-    server.close();
-    TestEngines.close(engine);
+  InspectTest() {
+    super(/* threads= */ 1, /* bytes= */ 64 << 20);
   }
 
   /** A sphere, and a Stiefel manifold that is the same circle of radius 2. */

@@ -4,41 +4,23 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.google.protobuf.TextFormat;
-import io.muond.server.engine.Engine;
-import io.muond.server.engine.TestEngines;
 import io.muond.v1.CreateModelRequest;
 import io.muond.v1.Parameter;
 import io.muond.v1.WrittenParameter;
 import java.util.List;
-import java.util.Optional;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** How far a write of weights moves them, and where to. */
-class ProjectionTest {
+class ProjectionTest extends OneEngineTest {
   /** Half a Hadamard matrix: rows and columns are orthonormal. */
   private static final float[] Q = {
     .5f, .5f, .5f, .5f, .5f, .5f, -.5f, -.5f, .5f, -.5f, .5f, -.5f, .5f, -.5f, -.5f, .5f
   };
 
-  private Engine engine;
-  private EnginesServer server;
-  private TestClient client;
-
-  @BeforeEach
-  void start() {
-    engine = TestEngines.open(1, 64 << 20);
-    server = new EnginesServer(List.of(engine), Optional.empty());
-    client = server.client();
-  }
-
-  @AfterEach
-  void stop() {
-    server.close();
-    TestEngines.close(engine);
+  ProjectionTest() {
+    super(/* threads= */ 1, /* bytes= */ 64 << 20);
   }
 
   private void create(String declared) {

@@ -7,7 +7,6 @@ import static org.assertj.core.api.Assertions.within;
 import static org.assertj.core.api.Assertions.withinPercentage;
 
 import com.google.protobuf.TextFormat;
-import io.muond.server.engine.Engine;
 import io.muond.server.engine.TestEngines;
 import io.muond.v1.CreateModelRequest;
 import io.muond.v1.Model;
@@ -18,10 +17,7 @@ import io.muond.v1.TensorChunk;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 import java.util.function.IntUnaryOperator;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -29,7 +25,7 @@ import org.junit.jupiter.api.Test;
  * to the same weights: to the same bits on the CPU, and to 1e-6 on a device, whose products may
  * depend on what else there is.
  */
-class ViewsTest {
+class ViewsTest extends OneEngineTest {
   private static final int STEPS = 3;
 
   /** 20 elements in each row, and of no two ranges as many rows. */
@@ -60,21 +56,8 @@ class ViewsTest {
         norm: NORM_LARGEST_ENTRY rule { weight_decay: 0.1 } }
       """;
 
-  private Engine engine;
-  private EnginesServer server;
-  private TestClient client;
-
-  @BeforeEach
-  void start() {
-    engine = TestEngines.open(2, 256 << 20);
-    server = new EnginesServer(List.of(engine), Optional.empty());
-    client = server.client();
-  }
-
-  @AfterEach
-  void stop() {
-    server.close();
-    TestEngines.close(engine);
+  ViewsTest() {
+    super(/* threads= */ 2, /* bytes= */ 256 << 20);
   }
 
   private Model create(String name, String parameters) {
