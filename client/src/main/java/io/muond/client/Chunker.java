@@ -1,12 +1,13 @@
 package io.muond.client;
 
-import com.google.protobuf.ByteString;
-import com.google.protobuf.UnsafeByteOperations;
-import io.muond.v1.TensorChunk;
+import io.muond.wire.ChunkHead;
+import io.muond.wire.OutgoingChunk;
+import io.muond.wire.Scratch;
 import java.io.IOException;
-import java.io.UncheckedIOException;
+import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
@@ -14,9 +15,9 @@ import java.util.NoSuchElementException;
 
 /**
  * Cuts tensors into chunks that obey {@code tensor.proto} and packs them into messages: large
- * tensors one chunk to a message, small ones many. Lazy: one message's bytes exist at a time.
+ * tensors one chunk to a message, small ones many. Lazy: bytes are read when a message is written.
  */
-final class Chunker implements Iterator<List<TensorChunk>> {
+final class Chunker implements Iterator<List<OutgoingChunk>> {
   /** The unit of offsets and lengths, in bytes. */
   static final int BLOCK = 65_536;
 
@@ -29,6 +30,8 @@ final class Chunker implements Iterator<List<TensorChunk>> {
   private final Iterator<? extends Map.Entry<String, ? extends TensorData>> tensors;
   private final int chunkSize;
   private Map.Entry<String, ? extends TensorData> tensor;
+  private ChunkHead head;
+  private OutgoingChunk.Data data;
   private long offset;
 
   /** Of the tensors in the map's order, in chunks of at most {@code chunkSize} bytes. */
@@ -50,11 +53,11 @@ final class Chunker implements Iterator<List<TensorChunk>> {
 
   /** The chunks of one message, with at most {@code chunkSize} bytes of data together. */
   @Override
-  public List<TensorChunk> next() {
+  public List<OutgoingChunk> next() {
     if (tensor == null) {
       throw new NoSuchElementException("every tensor was sent");
     }
-    List<TensorChunk> chunks = new ArrayList<>();
+    List<OutgoingChunk> chunks = new ArrayList<>();
     long size = 0;
     while (tensor != null && (chunks.isEmpty() || size + messageSize() <= chunkSize)) {
       size += messageSize();
@@ -71,36 +74,37 @@ final class Chunker implements Iterator<List<TensorChunk>> {
     return length() + (long) tensor.getKey().length() + CHUNK_OVERHEAD;
   }
 
-  private TensorChunk cut() {
-    TensorData data = tensor.getValue();
-    TensorChunk.Builder chunk =
-        TensorChunk.newBuilder()
-            .setParameter(tensor.getKey())
-            .setDataType(data.dataType())
-            .setOffset(offset)
-            .setData(read(data, offset, length()));
-    for (long size : data.shape()) {
-      chunk.addShape(size);
-    }
-    offset += length();
-    if (offset >= data.byteSize()) {
+  private OutgoingChunk cut() {
+    int length = length();
+    OutgoingChunk chunk = new OutgoingChunk(head, offset, length, data);
+    offset += length;
+    if (offset >= tensor.getValue().byteSize()) {
       advance();
     }
-    return chunk.build();
+    return chunk;
   }
 
   private void advance() {
     tensor = tensors.hasNext() ? tensors.next() : null;
     offset = 0;
+    if (tensor != null) {
+      TensorData next = tensor.getValue();
+      head =
+          ChunkHead.of(
+              tensor.getKey(), next.dataType(), Arrays.stream(next.shape()).boxed().toList());
+      data = (out, from, size) -> write(next, out, from, size);
+    }
   }
 
-  private static ByteString read(TensorData data, long offset, int length) {
-    byte[] bytes = new byte[length];
-    try {
-      data.read(offset, ByteBuffer.wrap(bytes));
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+  private static void write(TensorData data, OutputStream out, long offset, int size)
+      throws IOException {
+    for (int done = 0; done < size; ) {
+      ByteBuffer scratch = Scratch.get();
+      scratch.limit(Math.min(scratch.capacity(), size - done));
+      int length = scratch.remaining();
+      data.read(offset + done, scratch);
+      Scratch.write(scratch.flip(), out);
+      done += length;
     }
-    return UnsafeByteOperations.unsafeWrap(bytes);
   }
 }

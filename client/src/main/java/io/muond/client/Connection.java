@@ -2,16 +2,20 @@ package io.muond.client;
 
 import io.grpc.CallOptions;
 import io.grpc.ClientCall;
+import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.MethodDescriptor;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import io.grpc.netty.shaded.io.netty.channel.ChannelOption;
 import io.grpc.stub.ClientCalls;
-import io.muond.v1.StepServiceGrpc;
+import io.muond.wire.OutgoingMessage;
+import io.muond.wire.Transport;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Iterator;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -31,6 +35,7 @@ final class Connection implements AutoCloseable {
   private static final int MAX_CONNECT_MILLIS = 20_000;
 
   private final Settings settings;
+  private final ExecutorService executor;
   private final ManagedChannel channel;
   private final ScheduledExecutorService scheduler;
   private final Retrier retrier;
@@ -39,19 +44,22 @@ final class Connection implements AutoCloseable {
     this.settings = settings;
     long connectMillis =
         Math.max(Retrier.MIN_CONNECT_MILLIS, settings.reconnectTimeout().toMillis());
+    this.executor = Executors.newCachedThreadPool(Transport.threads("muond-calls"));
     this.channel =
-        NettyChannelBuilder.forAddress(address.host(), address.port())
-            .usePlaintext()
-            // Repetitions are decided here, where it is known what is safe.
-            .disableRetry()
-            .initialFlowControlWindow(FLOW_CONTROL_WINDOW)
-            .maxInboundMessageSize(settings.maxMessageBytes())
-            .keepAliveTime(KEEP_ALIVE_TIME.toSeconds(), TimeUnit.SECONDS)
-            .keepAliveTimeout(KEEP_ALIVE_TIMEOUT.toSeconds(), TimeUnit.SECONDS)
-            .withOption(
-                ChannelOption.CONNECT_TIMEOUT_MILLIS,
-                (int) Math.min(connectMillis, MAX_CONNECT_MILLIS))
-            .build();
+        tuned(
+            NettyChannelBuilder.forAddress(
+                    address.host(),
+                    address.port(),
+                    Transport.wideFrames(InsecureChannelCredentials.create()))
+                // Repetitions are decided here, where it is known what is safe.
+                .disableRetry()
+                .initialFlowControlWindow(FLOW_CONTROL_WINDOW)
+                .maxInboundMessageSize(settings.maxMessageBytes())
+                .keepAliveTime(KEEP_ALIVE_TIME.toSeconds(), TimeUnit.SECONDS)
+                .keepAliveTimeout(KEEP_ALIVE_TIMEOUT.toSeconds(), TimeUnit.SECONDS)
+                .withOption(
+                    ChannelOption.CONNECT_TIMEOUT_MILLIS,
+                    (int) Math.min(connectMillis, MAX_CONNECT_MILLIS)));
     this.scheduler = newScheduler();
     this.retrier =
         new Retrier(
@@ -59,6 +67,11 @@ final class Connection implements AutoCloseable {
             settings.reconnectTimeout(),
             channel::resetConnectBackoff,
             address.toString());
+  }
+
+  private ManagedChannel tuned(NettyChannelBuilder builder) {
+    Transport.tune(builder);
+    return builder.executor(executor).build();
   }
 
   private static ScheduledExecutorService newScheduler() {
@@ -101,13 +114,16 @@ final class Connection implements AutoCloseable {
   }
 
   /** A call with a stream of requests, made anew for every attempt, and one answer. */
-  <Q, R> CompletableFuture<R> upload(
-      MethodDescriptor<Q, R> method, Supplier<Iterator<Q>> requests, Retrier.Safety safety) {
+  <R> CompletableFuture<R> upload(
+      MethodDescriptor<OutgoingMessage, R> method,
+      Supplier<Iterator<OutgoingMessage>> requests,
+      Retrier.Safety safety) {
     return retrier.run(
         safety,
         attempt -> {
-          ClientCall<Q, R> call = newCall(method, streaming(attempt.trace(CallOptions.DEFAULT)));
-          Upload<Q, R> upload = new Upload<>(call, requests.get());
+          ClientCall<OutgoingMessage, R> call =
+              newCall(method, streaming(attempt.trace(CallOptions.DEFAULT)));
+          Upload<R> upload = new Upload<>(call, requests.get());
           ClientCalls.asyncClientStreamingCall(call, upload);
           return upload.future();
         });
@@ -129,8 +145,7 @@ final class Connection implements AutoCloseable {
   /** Opens a Step call for {@code stream}, without repetitions. */
   void openSteps(Attempt attempt, StepStream stream) {
     ClientCalls.asyncBidiStreamingCall(
-        newCall(StepServiceGrpc.getStepMethod(), streaming(attempt.trace(CallOptions.DEFAULT))),
-        stream);
+        newCall(TensorMethods.STEP, streaming(attempt.trace(CallOptions.DEFAULT))), stream);
   }
 
   private <Q, R> ClientCall<Q, R> newCall(MethodDescriptor<Q, R> method, CallOptions options) {
@@ -150,6 +165,7 @@ final class Connection implements AutoCloseable {
   public void close() {
     scheduler.shutdownNow();
     channel.shutdownNow();
+    executor.shutdown();
   }
 
   /** Takes the messages of one stream. */

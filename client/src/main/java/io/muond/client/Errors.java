@@ -56,6 +56,11 @@ final class Errors {
     return new MuondException(Status.Code.CANCELLED, "", message, Map.of(), cause);
   }
 
+  /** A tensor could not be read while it was sent. */
+  static MuondException unreadable(Throwable cause) {
+    return local("cannot read what is to be sent: " + cause.getMessage(), cause);
+  }
+
   private static Throwable unwrap(Throwable failure) {
     Throwable cause = failure;
     while ((cause instanceof CompletionException || cause instanceof ExecutionException)

@@ -3,17 +3,16 @@ package io.muond.client;
 import static java.util.Objects.requireNonNull;
 
 import io.muond.v1.Model;
-import io.muond.v1.ModelServiceGrpc;
 import io.muond.v1.OpenStepRequest;
 import io.muond.v1.Parameter;
 import io.muond.v1.ReadWeightsRequest;
 import io.muond.v1.SetWorkersResponse;
 import io.muond.v1.StepHeader;
-import io.muond.v1.StepRequest;
 import io.muond.v1.StepServiceGrpc;
 import io.muond.v1.WeightsHeader;
 import io.muond.v1.WriteWeightsRequest;
 import io.muond.v1.WriteWeightsResponse;
+import io.muond.wire.OutgoingMessage;
 import java.time.Duration;
 import java.util.Iterator;
 import java.util.List;
@@ -127,7 +126,7 @@ public final class ModelHandle implements AutoCloseable {
     requireNonNull(gradients, "gradients is null");
     StepHeader header = begin();
     long bytes = answerBytes(options);
-    Supplier<Iterator<StepRequest>> requests =
+    Supplier<Iterator<OutgoingMessage>> requests =
         () -> new StepRequests(header, chunker(gradients), options.toProto());
     CompletableFuture<StepResult> step =
         connection.retry(
@@ -172,7 +171,7 @@ public final class ModelHandle implements AutoCloseable {
     requireNonNull(tensors, "tensors is null");
     return connection
         .upload(
-            ModelServiceGrpc.getWriteWeightsMethod(),
+            TensorMethods.WRITE_WEIGHTS,
             () -> new WriteRequests(name, chunker(tensors)),
             Retrier.Safety.ONLY_IF_UNSENT)
         .thenApply(this::written);
@@ -209,7 +208,7 @@ public final class ModelHandle implements AutoCloseable {
             .setDataType(options.dataType());
     options.step().ifPresent(request::setStep);
     return connection.download(
-        ModelServiceGrpc.getReadWeightsMethod(), request.build(), () -> new WeightsReader(sink));
+        TensorMethods.READ_WEIGHTS, request.build(), () -> new WeightsReader(sink));
   }
 
   /** Replaces the workers and begins a new epoch, see {@link MuondClient#setWorkers}. */
@@ -322,16 +321,16 @@ public final class ModelHandle implements AutoCloseable {
   }
 
   /** The messages of an upload of weights. */
-  private record WriteRequests(String model, Chunker chunks)
-      implements Iterator<WriteWeightsRequest> {
+  private record WriteRequests(String model, Chunker chunks) implements Iterator<OutgoingMessage> {
     @Override
     public boolean hasNext() {
       return chunks.hasNext();
     }
 
     @Override
-    public WriteWeightsRequest next() {
-      return WriteWeightsRequest.newBuilder().setModel(model).addAllChunks(chunks.next()).build();
+    public OutgoingMessage next() {
+      return new OutgoingMessage(
+          WriteWeightsRequest.newBuilder().setModel(model).build(), chunks.next());
     }
   }
 }

@@ -10,6 +10,8 @@ import io.muond.v1.FillStepRequest;
 import io.muond.v1.FillStepResponse;
 import io.muond.v1.StepHeader;
 import io.muond.v1.StepServiceGrpc;
+import io.muond.wire.ChunkedMessage;
+import io.muond.wire.OutgoingMessage;
 import java.util.Iterator;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -53,7 +55,7 @@ public final class OpenStep {
       Map<String, ? extends TensorData> gradients) {
     requireNonNull(gradients, "gradients is null");
     return connection.upload(
-        StepServiceGrpc.getFillStepMethod(),
+        TensorMethods.FILL_STEP,
         () -> new FillRequests(header, new Chunker(gradients, connection.settings().chunkSize())),
         Retrier.Safety.REPEATABLE);
   }
@@ -70,9 +72,7 @@ public final class OpenStep {
     long bytes = answerBytes.applyAsLong(options);
     return connection
         .download(
-            StepServiceGrpc.getCommitStepMethod(),
-            request,
-            () -> new CommitReader(new StepCollector(bytes)))
+            TensorMethods.COMMIT_STEP, request, () -> new CommitReader(new StepCollector(bytes)))
         .thenApply(
             result -> {
               committed.accept(result);
@@ -89,14 +89,13 @@ public final class OpenStep {
 
   /** Gathers the answer to a commit. */
   private record CommitReader(StepCollector collector)
-      implements Connection.Reader<CommitStepResponse, StepResult> {
+      implements Connection.Reader<ChunkedMessage<CommitStepResponse>, StepResult> {
     @Override
-    public void accept(CommitStepResponse message) {
-      if (message.hasReport()) {
-        collector.report(message.getReport());
-      } else {
-        collector.chunk(message.getChunk());
+    public void accept(ChunkedMessage<CommitStepResponse> message) {
+      if (message.envelope().hasReport()) {
+        collector.report(message.envelope().getReport());
       }
+      message.forEachChunk(collector::chunk);
     }
 
     @Override
@@ -106,7 +105,7 @@ public final class OpenStep {
   }
 
   /** The messages of a stream of gradients; only the first has the header. */
-  private static final class FillRequests implements Iterator<FillStepRequest> {
+  private static final class FillRequests implements Iterator<OutgoingMessage> {
     private final StepHeader header;
     private final Chunker chunks;
     private boolean opened;
@@ -122,13 +121,13 @@ public final class OpenStep {
     }
 
     @Override
-    public FillStepRequest next() {
-      FillStepRequest.Builder request = FillStepRequest.newBuilder().addAllChunks(chunks.next());
-      if (!opened) {
-        opened = true;
-        request.setHeader(header);
-      }
-      return request.build();
+    public OutgoingMessage next() {
+      FillStepRequest envelope =
+          opened
+              ? FillStepRequest.getDefaultInstance()
+              : FillStepRequest.newBuilder().setHeader(header).build();
+      opened = true;
+      return new OutgoingMessage(envelope, chunks.next());
     }
   }
 }

@@ -1,5 +1,6 @@
 package io.muond.client;
 
+import io.muond.wire.Transport;
 import java.time.Duration;
 
 /**
@@ -12,7 +13,7 @@ import java.time.Duration;
  */
 record Settings(Duration deadline, Duration reconnectTimeout, int chunkSize, int maxMessageBytes) {
   static final Settings DEFAULTS =
-      new Settings(Duration.ofMinutes(5), Duration.ofSeconds(10), 1 << 20, 64 << 20);
+      new Settings(Duration.ofMinutes(5), Duration.ofSeconds(10), Transport.CHUNK_BYTES, 64 << 20);
 
   Settings {
     if (deadline.isNegative() || deadline.isZero()) {

@@ -2,7 +2,7 @@ package io.muond.client;
 
 import io.grpc.Status;
 import io.muond.v1.StepReport;
-import io.muond.v1.TensorChunk;
+import io.muond.wire.Chunk;
 
 /** Gathers the answer to one step: a report, then as many bytes of weights as were asked for. */
 final class StepCollector {
@@ -22,11 +22,11 @@ final class StepCollector {
     report = message;
   }
 
-  void chunk(TensorChunk chunk) {
+  void chunk(Chunk chunk) {
     if (report == null) {
       throw Errors.of(Status.Code.INTERNAL, "the server sent weights before the step's report");
     }
-    received += chunk.getData().size();
+    received += chunk.size();
     weights.accept(chunk);
   }
 

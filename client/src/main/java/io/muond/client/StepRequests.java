@@ -3,11 +3,14 @@ package io.muond.client;
 import io.muond.v1.CommitOptions;
 import io.muond.v1.StepHeader;
 import io.muond.v1.StepRequest;
+import io.muond.wire.OutgoingChunk;
+import io.muond.wire.OutgoingMessage;
 import java.util.Iterator;
+import java.util.List;
 import java.util.NoSuchElementException;
 
 /** The messages of one step: the first opens it, the last commits it; for a small model one. */
-final class StepRequests implements Iterator<StepRequest> {
+final class StepRequests implements Iterator<OutgoingMessage> {
   private final StepHeader header;
   private final Chunker chunks;
   private final CommitOptions options;
@@ -26,7 +29,7 @@ final class StepRequests implements Iterator<StepRequest> {
   }
 
   @Override
-  public StepRequest next() {
+  public OutgoingMessage next() {
     if (committed) {
       throw new NoSuchElementException("the step was sent");
     }
@@ -35,13 +38,11 @@ final class StepRequests implements Iterator<StepRequest> {
       opened = true;
       request.setOpen(header);
     }
-    if (chunks.hasNext()) {
-      request.addAllChunks(chunks.next());
-    }
+    List<OutgoingChunk> next = chunks.hasNext() ? chunks.next() : List.of();
     if (!chunks.hasNext()) {
       committed = true;
       request.setCommit(options);
     }
-    return request.build();
+    return new OutgoingMessage(request.build(), next);
   }
 }

@@ -3,9 +3,9 @@ package io.muond.client;
 import io.grpc.Status;
 import io.grpc.stub.ClientCallStreamObserver;
 import io.grpc.stub.ClientResponseObserver;
-import io.muond.v1.StepRequest;
 import io.muond.v1.StepResponse;
-import java.io.UncheckedIOException;
+import io.muond.wire.ChunkedMessage;
+import io.muond.wire.OutgoingMessage;
 import java.util.Iterator;
 import java.util.concurrent.CompletableFuture;
 
@@ -13,22 +13,23 @@ import java.util.concurrent.CompletableFuture;
  * One Step call over which steps follow each other, one at a time. When it ends, for whatever
  * reason, it is done with: the next step needs another.
  */
-final class StepStream implements ClientResponseObserver<StepRequest, StepResponse> {
-  private ClientCallStreamObserver<StepRequest> call;
-  private Iterator<StepRequest> outgoing;
+final class StepStream
+    implements ClientResponseObserver<OutgoingMessage, ChunkedMessage<StepResponse>> {
+  private ClientCallStreamObserver<OutgoingMessage> call;
+  private Iterator<OutgoingMessage> outgoing;
   private StepCollector collector;
   private CompletableFuture<StepResult> answer;
   private boolean ended;
   private MuondException reason = Errors.of(Status.Code.UNAVAILABLE, "the stream of steps ended");
 
   @Override
-  public void beforeStart(ClientCallStreamObserver<StepRequest> stream) {
+  public void beforeStart(ClientCallStreamObserver<OutgoingMessage> stream) {
     call = stream;
     stream.setOnReadyHandler(this::send);
   }
 
   /** Sends a step; the one before must have been answered. */
-  CompletableFuture<StepResult> step(Iterator<StepRequest> requests, StepCollector into) {
+  CompletableFuture<StepResult> step(Iterator<OutgoingMessage> requests, StepCollector into) {
     CompletableFuture<StepResult> future = new CompletableFuture<>();
     synchronized (this) {
       // A step that is being cancelled takes the stream with it.
@@ -72,29 +73,42 @@ final class StepStream implements ClientResponseObserver<StepRequest, StepRespon
   }
 
   private void send() {
-    try {
-      sendReady();
-    } catch (UncheckedIOException e) {
-      fail(
-          Errors.local(
-              "cannot read what is to be sent: " + e.getCause().getMessage(), e.getCause()));
+    Throwable failure;
+    CompletableFuture<StepResult> open;
+    synchronized (this) {
+      failure = sendReady();
+      if (failure == null) {
+        return;
+      }
+      // gRPC has ended the call by now, for its own words.
+      open = end();
+    }
+    call.cancel("the client cannot read its own data", failure);
+    if (open != null) {
+      open.completeExceptionally(Errors.unreadable(failure));
     }
   }
 
-  private synchronized void sendReady() {
+  /** Returns why a tensor could not be read, or null. */
+  private Throwable sendReady() {
     if (ended || outgoing == null) {
-      return;
+      return null;
     }
     while (outgoing.hasNext() && call.isReady()) {
-      call.onNext(outgoing.next());
+      OutgoingMessage message = outgoing.next();
+      call.onNext(message);
+      if (message.failure() != null) {
+        return message.failure();
+      }
     }
     if (!outgoing.hasNext()) {
       outgoing = null;
     }
+    return null;
   }
 
   @Override
-  public void onNext(StepResponse message) {
+  public void onNext(ChunkedMessage<StepResponse> message) {
     try {
       CompletableFuture<StepResult> done = take(message);
       if (done != null) {
@@ -106,15 +120,14 @@ final class StepStream implements ClientResponseObserver<StepRequest, StepRespon
   }
 
   /** The step's future if this message completes it. */
-  private synchronized CompletableFuture<StepResult> take(StepResponse message) {
+  private synchronized CompletableFuture<StepResult> take(ChunkedMessage<StepResponse> message) {
     if (answer == null) {
       throw Errors.of(Status.Code.INTERNAL, "the server answered a step that was not sent");
     }
-    if (message.hasReport()) {
-      collector.report(message.getReport());
-    } else {
-      collector.chunk(message.getChunk());
+    if (message.envelope().hasReport()) {
+      collector.report(message.envelope().getReport());
     }
+    message.forEachChunk(collector::chunk);
     if (!collector.complete()) {
       return null;
     }

@@ -3,18 +3,18 @@ package io.muond.client;
 import io.grpc.ClientCall;
 import io.grpc.stub.ClientCallStreamObserver;
 import io.grpc.stub.ClientResponseObserver;
-import java.io.UncheckedIOException;
+import io.muond.wire.OutgoingMessage;
 import java.util.Iterator;
 import java.util.concurrent.CompletableFuture;
 
 /** Sends requests as fast as the server takes them, for one answer. */
-final class Upload<Q, R> implements ClientResponseObserver<Q, R> {
-  private final ClientCall<Q, R> call;
-  private final Iterator<Q> requests;
+final class Upload<R> implements ClientResponseObserver<OutgoingMessage, R> {
+  private final ClientCall<OutgoingMessage, R> call;
+  private final Iterator<OutgoingMessage> requests;
   private final Answer<R> answer;
   private boolean halfClosed;
 
-  Upload(ClientCall<Q, R> call, Iterator<Q> requests) {
+  Upload(ClientCall<OutgoingMessage, R> call, Iterator<OutgoingMessage> requests) {
     this.call = call;
     this.requests = requests;
     this.answer = new Answer<>(call);
@@ -25,31 +25,28 @@ final class Upload<Q, R> implements ClientResponseObserver<Q, R> {
   }
 
   @Override
-  public void beforeStart(ClientCallStreamObserver<Q> stream) {
+  public void beforeStart(ClientCallStreamObserver<OutgoingMessage> stream) {
     // Runs on the call's executor, one run at a time.
     stream.setOnReadyHandler(() -> send(stream));
   }
 
-  private void send(ClientCallStreamObserver<Q> stream) {
+  private void send(ClientCallStreamObserver<OutgoingMessage> stream) {
     if (halfClosed || future().isDone()) {
       return;
     }
-    try {
-      while (stream.isReady() && requests.hasNext()) {
-        stream.onNext(requests.next());
+    while (stream.isReady() && requests.hasNext()) {
+      OutgoingMessage message = requests.next();
+      stream.onNext(message);
+      if (message.failure() != null) {
+        future().completeExceptionally(Errors.unreadable(message.failure()));
+        call.cancel("the client cannot read its own data", message.failure());
+        return;
       }
-      if (!requests.hasNext()) {
-        halfClosed = true;
-        stream.onCompleted();
-      }
-    } catch (UncheckedIOException e) {
-      future().completeExceptionally(Errors.local("cannot read what is to be sent: " + text(e), e));
-      call.cancel("the client cannot read its own data", e);
     }
-  }
-
-  private static String text(UncheckedIOException failure) {
-    return failure.getCause().getMessage();
+    if (!requests.hasNext()) {
+      halfClosed = true;
+      stream.onCompleted();
+    }
   }
 
   @Override

@@ -3,10 +3,14 @@ package io.muond.client;
 import io.grpc.Status;
 import io.muond.v1.ReadWeightsResponse;
 import io.muond.v1.WeightsHeader;
+import io.muond.wire.Chunk;
+import io.muond.wire.ChunkedMessage;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 
 /** Hands one ReadWeights stream to a sink and checks that it is whole. */
-final class WeightsReader implements Connection.Reader<ReadWeightsResponse, WeightsHeader> {
+final class WeightsReader
+    implements Connection.Reader<ChunkedMessage<ReadWeightsResponse>, WeightsHeader> {
   private final WeightsSink sink;
   private WeightsHeader header;
   private long received;
@@ -16,15 +20,27 @@ final class WeightsReader implements Connection.Reader<ReadWeightsResponse, Weig
   }
 
   @Override
-  public void accept(ReadWeightsResponse message) throws IOException {
-    if (message.hasHeader()) {
-      header = message.getHeader();
+  public void accept(ChunkedMessage<ReadWeightsResponse> message) throws IOException {
+    if (message.envelope().hasHeader()) {
+      header = message.envelope().getHeader();
       sink.begin(header);
-    } else if (header == null) {
+    }
+    try {
+      message.forEachChunk(this::accept);
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
+    }
+  }
+
+  private void accept(Chunk chunk) {
+    if (header == null) {
       throw Errors.of(Status.Code.INTERNAL, "the server sent weights without a header");
-    } else {
-      received += message.getChunk().getData().size();
-      sink.accept(message.getChunk());
+    }
+    received += chunk.size();
+    try {
+      sink.accept(chunk);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 

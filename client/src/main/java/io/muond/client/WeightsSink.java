@@ -1,7 +1,7 @@
 package io.muond.client;
 
-import io.muond.v1.TensorChunk;
 import io.muond.v1.WeightsHeader;
+import io.muond.wire.Chunk;
 import java.io.IOException;
 
 /**
@@ -15,6 +15,9 @@ public interface WeightsSink {
    */
   void begin(WeightsHeader header) throws IOException;
 
-  /** A piece of one tensor: parameter by parameter, in ascending offsets. */
-  void accept(TensorChunk chunk) throws IOException;
+  /**
+   * A piece of one tensor: parameter by parameter, in ascending offsets. Its bytes are gone when
+   * the method returns.
+   */
+  void accept(Chunk chunk) throws IOException;
 }

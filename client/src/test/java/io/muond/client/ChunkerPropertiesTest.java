@@ -27,7 +27,7 @@ class ChunkerPropertiesTest {
     Map<String, Long> covered = new LinkedHashMap<>();
     Chunker chunker = new Chunker(tensors, blocks * Chunker.BLOCK);
     while (chunker.hasNext()) {
-      List<TensorChunk> message = chunker.next();
+      List<TensorChunk> message = SentChunks.read(chunker.next());
       assertThat(message).isNotEmpty();
       long bytes = 0;
       for (TensorChunk chunk : message) {
@@ -71,7 +71,7 @@ class ChunkerPropertiesTest {
     long covered = 0;
     TensorChunk last = null;
     while (chunker.hasNext() && covered < 8 * (long) Chunker.MAX_CHUNK) {
-      last = chunker.next().get(0);
+      last = SentChunks.read(chunker.next()).get(0);
       covered += last.getData().size();
     }
     assertThat(last).isNotNull();

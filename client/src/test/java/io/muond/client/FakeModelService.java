@@ -1,6 +1,5 @@
 package io.muond.client;
 
-import com.google.protobuf.UnsafeByteOperations;
 import io.grpc.Status;
 import io.grpc.stub.StreamObserver;
 import io.muond.v1.CreateModelRequest;
@@ -21,6 +20,7 @@ import io.muond.v1.TensorChunk;
 import io.muond.v1.WeightsHeader;
 import io.muond.v1.WriteWeightsRequest;
 import io.muond.v1.WriteWeightsResponse;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -162,16 +162,10 @@ final class FakeModelService extends ModelServiceGrpc.ModelServiceImplBase {
 
   static List<TensorChunk> chunks(FakeModel model) {
     Chunker chunker = new Chunker(model.weights, Chunker.BLOCK);
-    List<TensorChunk> chunks = new java.util.ArrayList<>();
-    chunker.forEachRemaining(chunks::addAll);
+    List<TensorChunk> chunks = new ArrayList<>();
     // Copies: the weights may move while a chunk waits to be sent.
-    return chunks.stream()
-        .map(
-            chunk ->
-                chunk.toBuilder()
-                    .setData(UnsafeByteOperations.unsafeWrap(chunk.getData().toByteArray()))
-                    .build())
-        .toList();
+    chunker.forEachRemaining(message -> chunks.addAll(SentChunks.read(message)));
+    return chunks;
   }
 
   private static <T> void respond(StreamObserver<T> answer, Supplier<T> response) {

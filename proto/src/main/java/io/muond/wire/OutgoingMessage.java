@@ -26,7 +26,7 @@ public final class OutgoingMessage extends InputStream implements Drainable, Kno
   private final List<OutgoingChunk> chunks;
   private final int size;
   private boolean drained;
-  private IOException failure;
+  private Exception failure;
 
   /** For whoever does not let it drain itself: its bytes. */
   private ByteArrayInputStream copy;
@@ -55,7 +55,7 @@ public final class OutgoingMessage extends InputStream implements Drainable, Kno
   }
 
   /** Why the bytes of a tensor could not be fetched; null if they could. */
-  public IOException failure() {
+  public Exception failure() {
     return failure;
   }
 
@@ -70,7 +70,7 @@ public final class OutgoingMessage extends InputStream implements Drainable, Kno
     drained = true;
     try {
       write(out);
-    } catch (IOException e) {
+    } catch (IOException | RuntimeException e) {
       failure = e;
       throw e;
     }

@@ -13,8 +13,8 @@ import io.muond.v1.CreateModelRequest;
 import io.muond.v1.Manifold;
 import io.muond.v1.Parameter;
 import io.muond.v1.ParameterList;
-import io.muond.v1.TensorChunk;
 import io.muond.v1.WeightsHeader;
+import io.muond.wire.Chunk;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -164,6 +164,6 @@ final class BenchStreamCommand extends MeasuringCommand {
     public void begin(WeightsHeader header) {}
 
     @Override
-    public void accept(TensorChunk chunk) {}
+    public void accept(Chunk chunk) {}
   }
 }

@@ -7,8 +7,8 @@ import io.muond.client.WeightsSink;
 import io.muond.safetensors.Dtype;
 import io.muond.safetensors.SafetensorsException;
 import io.muond.safetensors.SafetensorsWriter;
-import io.muond.v1.TensorChunk;
 import io.muond.v1.WeightsHeader;
+import io.muond.wire.Chunk;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -24,10 +24,14 @@ import java.util.Map;
  * so that their size does not matter, then written as a whole.
  */
 final class WeightsFile implements WeightsSink, AutoCloseable {
+  /** Bytes, as tensor.proto limits them. */
+  private static final int MAX_CHUNK = 2 << 20;
+
   private final Path spool;
   private final FileChannel channel;
   private final Console console;
   private final Map<String, Spooled> tensors = new LinkedHashMap<>();
+  private final ByteBuffer buffer = ByteBuffer.allocateDirect(MAX_CHUNK);
   private Progress progress;
   private long end;
   private long received;
@@ -83,20 +87,21 @@ final class WeightsFile implements WeightsSink, AutoCloseable {
   }
 
   @Override
-  public void accept(TensorChunk chunk) throws IOException {
-    Spooled tensor = tensors.get(chunk.getParameter());
+  public void accept(Chunk chunk) throws IOException {
+    Spooled tensor = tensors.get(chunk.parameter());
     if (tensor == null) {
-      tensor = new Spooled(chunk.getShapeList(), end);
-      tensors.put(chunk.getParameter(), tensor);
+      tensor = new Spooled(chunk.shape(), end);
+      tensors.put(chunk.parameter(), tensor);
       end = Math.addExact(end, tensor.bytes());
     }
-    long position = tensor.start() + chunk.getOffset();
-    for (ByteBuffer buffer : chunk.getData().asReadOnlyByteBufferList()) {
-      while (buffer.hasRemaining()) {
-        position += channel.write(buffer, position);
-      }
+    long position = tensor.start() + chunk.offset();
+    ByteBuffer bytes = buffer.clear().limit(chunk.size());
+    chunk.read(0, bytes);
+    bytes.flip();
+    while (bytes.hasRemaining()) {
+      position += channel.write(bytes, position);
     }
-    received += chunk.getData().size();
+    received += chunk.size();
     progress.update(received);
   }
 

@@ -1,6 +1,6 @@
 package io.muond.server.model;
 
-import io.muond.v1.TensorChunk;
+import io.muond.wire.Chunk;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -65,14 +65,14 @@ final class Contribution {
    *
    * @return the bytes that were not here before
    */
-  long stage(TensorChunk chunk) {
-    Integer place = index.get(chunk.getParameter());
+  long stage(Chunk chunk) {
+    Integer place = index.get(chunk.parameter());
     if (place == null) {
-      throw Refusals.unknownParameter(model, chunk.getParameter());
+      throw Refusals.unknownParameter(model, chunk.parameter());
     }
     TensorStaging tensor = tensors[place];
     if (tensor == null) {
-      throw Refusals.frozenParameter(chunk.getParameter());
+      throw Refusals.frozenParameter(chunk.parameter());
     }
     try {
       synchronized (tensor) {

@@ -1,8 +1,8 @@
 package io.muond.server.model;
 
 import io.muond.server.engine.ElementType;
+import io.muond.server.engine.Memory;
 import io.muond.server.engine.Region;
-import java.nio.ByteBuffer;
 import java.util.List;
 
 /**
@@ -23,12 +23,17 @@ record DeviceTensor(List<Part> parts) {
    * @param region where it lies
    */
   record Part(long offset, Piece piece, Region region) {
-    private long receive(long first, ElementType type, ByteBuffer from) {
-      return region.memory().receive(region.offset(), piece.dealing(), first, type, from);
+    private long receive(long first, ElementType type, long count, Memory.Source from) {
+      return region.memory().receive(region.offset(), piece.dealing(), first, type, count, from);
     }
 
-    private void send(long first, ElementType type, ByteBuffer to) {
-      region.memory().send(region.offset(), piece.dealing(), first, type, to);
+    private void send(long first, ElementType type, long count, Memory.Sink to) {
+      region.memory().send(region.offset(), piece.dealing(), first, type, count, to);
+    }
+
+    /** How many of {@code count} elements from {@code index} of the tensor on are this piece's. */
+    private long count(long index, long count) {
+      return Math.min(count, Math.max(0, offset + region.floats() - index));
     }
   }
 
@@ -42,58 +47,49 @@ record DeviceTensor(List<Part> parts) {
   }
 
   /**
-   * Takes elements, as {@link io.muond.server.engine.Memory#receive} does.
+   * Takes elements, as {@link Memory#receive} does.
    *
    * @param index of the first one
    * @return the index, relative to {@code index}, of the first NaN or infinity, or −1
    */
-  long receive(long index, ElementType type, ByteBuffer from) {
+  long receive(long index, ElementType type, long count, Memory.Source from) {
     long bad = -1;
-    long at = index;
+    long done = 0;
     for (Part part : parts) {
-      ByteBuffer slice = next(part, at, type, from);
-      long count = slice.remaining() / type.bytes();
-      long found = count == 0 ? -1 : part.receive(at - part.offset(), type, slice);
-      if (bad < 0 && found >= 0) {
-        bad = at - index + found;
+      long some = part.count(index + done, count - done);
+      if (some > 0) {
+        long found = part.receive(index + done - part.offset(), type, some, from);
+        if (bad < 0 && found >= 0) {
+          bad = done + found;
+        }
+        done += some;
       }
-      at += count;
     }
-    requireAll(from);
+    requireAll(done, count);
     return bad;
   }
 
   /**
-   * Gives elements, as {@link io.muond.server.engine.Memory#send} does.
+   * Gives elements, as {@link Memory#send} does.
    *
    * @param index of the first one
    */
-  void send(long index, ElementType type, ByteBuffer to) {
-    long at = index;
+  void send(long index, ElementType type, long count, Memory.Sink to) {
+    long done = 0;
     for (Part part : parts) {
-      ByteBuffer slice = next(part, at, type, to);
-      long count = slice.remaining() / type.bytes();
-      if (count > 0) {
-        part.send(at - part.offset(), type, slice);
+      long some = part.count(index + done, count - done);
+      if (some > 0) {
+        part.send(index + done - part.offset(), type, some, to);
+        done += some;
       }
-      at += count;
     }
-    requireAll(to);
+    requireAll(done, count);
   }
 
-  /** What of the bytes is {@code part}'s; the position moves behind it. */
-  private static ByteBuffer next(Part part, long at, ElementType type, ByteBuffer bytes) {
-    long left = Math.max(0, part.offset() + part.region().floats() - at);
-    int length = (int) Math.min(bytes.remaining(), left * type.bytes());
-    ByteBuffer slice = bytes.slice(bytes.position(), length);
-    bytes.position(bytes.position() + length);
-    return slice;
-  }
-
-  private static void requireAll(ByteBuffer bytes) {
-    if (bytes.hasRemaining()) {
+  private static void requireAll(long done, long count) {
+    if (done < count) {
       throw new IndexOutOfBoundsException(
-          bytes.remaining() + " bytes reach past the end of the tensor");
+          (count - done) + " elements reach past the end of the tensor");
     }
   }
 }

@@ -1,7 +1,6 @@
 package io.muond.server.model;
 
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 
 /**
@@ -50,30 +49,33 @@ final class Mix64 {
   }
 
   /**
-   * The digest of bytes at a position of a tensor: the sum over 8-byte little-endian words (the
-   * last one padded with zeros) of a mix of the word with its position. Sums of the digests of a
-   * tensor's pieces do not depend on how it was cut, if every cut is at a multiple of 8 bytes.
+   * A word's share of a tensor's digest, which is the sum, over its 8-byte little-endian words (the
+   * last one padded with zeros), of a mix of the word with its position. Sums of pieces do not
+   * depend on how the tensor was cut.
    *
    * @param key differs between tensors
-   * @param offset of the first byte in its tensor, a multiple of 8
-   * @param bytes from position to limit; neither is changed
+   * @param offset of the word's first byte in its tensor, a multiple of 8
    */
-  static long digest(long key, long offset, ByteBuffer bytes) {
-    ByteBuffer words = bytes.duplicate().order(ByteOrder.LITTLE_ENDIAN);
-    long place = mix(key) + (offset >>> 3) * GOLDEN;
+  static long digest(long key, long offset, long word) {
+    return mix(word ^ place(key, offset));
+  }
+
+  /**
+   * As {@link #digest(long, long, long)}, of words that follow each other.
+   *
+   * @param bytes little-endian; words from index {@code from} to below {@code to}
+   */
+  static long digest(long key, long offset, ByteBuffer bytes, int from, int to) {
+    long place = place(key, offset);
     long sum = 0;
-    int at = words.position();
-    for (int last = words.limit() - Long.BYTES; at <= last; at += Long.BYTES) {
-      sum += mix(words.getLong(at) ^ place);
+    for (int at = from; at < to; at += Long.BYTES) {
+      sum += mix(bytes.getLong(at) ^ place);
       place += GOLDEN;
     }
-    if (at < words.limit()) {
-      long tail = 0;
-      for (int shift = 0; at < words.limit(); at++, shift += 8) {
-        tail |= (words.get(at) & 0xFFL) << shift;
-      }
-      sum += mix(tail ^ place);
-    }
     return sum;
+  }
+
+  private static long place(long key, long offset) {
+    return mix(key) + (offset >>> 3) * GOLDEN;
   }
 }

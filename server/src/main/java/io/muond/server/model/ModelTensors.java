@@ -4,6 +4,7 @@ import io.muond.server.checkpoint.CheckpointStore;
 import io.muond.server.checkpoint.TensorSink;
 import io.muond.server.checkpoint.TensorSource;
 import io.muond.server.engine.ElementType;
+import io.muond.server.engine.Memory;
 import io.muond.server.engine.Region;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -84,7 +85,7 @@ final class ModelTensors {
       implements TensorSource {
     @Override
     public void read(long floatIndex, ByteBuffer into) {
-      elements.send(floatIndex, ElementType.FLOAT32, into);
+      elements.send(floatIndex, ElementType.FLOAT32, into.remaining() / Float.BYTES, into::put);
     }
   }
 
@@ -143,7 +144,7 @@ final class ModelTensors {
             file,
             "tensor \"" + name + "\" is too long (expected: " + target.floats() + " elements)");
       }
-      target.receive(floatIndex, ElementType.FLOAT32, from);
+      target.receive(floatIndex, ElementType.FLOAT32, floats, Memory.Source.of(from));
       if (floatIndex + floats == target.floats()) {
         incomplete.remove(name);
       }

@@ -1,7 +1,7 @@
 package io.muond.server.model;
 
 import io.muond.v1.CommitOptions;
-import io.muond.v1.TensorChunk;
+import io.muond.wire.Chunk;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
@@ -22,7 +22,7 @@ public final class StepWriter {
   }
 
   /** Takes a chunk of a gradient, or refuses it by a {@link MuondException}. */
-  public void stage(TensorChunk chunk) {
+  public void stage(Chunk chunk) {
     long bytes = ticket.part().contribution.stage(chunk);
     ticket.arrival();
     model.observer().gradientBytes(bytes);

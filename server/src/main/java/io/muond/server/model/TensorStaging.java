@@ -2,8 +2,10 @@ package io.muond.server.model;
 
 import io.muond.server.engine.ElementType;
 import io.muond.v1.DataType;
-import io.muond.v1.TensorChunk;
+import io.muond.wire.Chunk;
+import io.muond.wire.Scratch;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.BitSet;
 
 /**
@@ -49,28 +51,24 @@ final class TensorStaging {
    *
    * @return the bytes that were not here before
    */
-  synchronized long stage(TensorChunk chunk) throws ConflictException {
+  synchronized long stage(Chunk chunk) throws ConflictException {
     if (closed != null) {
       throw closed;
     }
-    ElementType chunkType = requireType(chunk.getDataType());
+    ElementType chunkType = requireType(chunk.dataType());
     requireShape(chunk);
     long total = Math.multiplyExact(parameter.floats(), (long) chunkType.bytes());
     requireRange(chunk, total);
-    begin(chunkType, chunk.getDataTypeValue(), total);
-    ByteBuffer bytes = chunk.getData().asReadOnlyByteBuffer();
-    int first = (int) (chunk.getOffset() / BLOCK_BYTES);
-    long[] fresh = digest(first, bytes);
-    requireSame(first, fresh);
+    begin(chunkType, chunk.dataTypeValue(), total);
+    int first = (int) (chunk.offset() / BLOCK_BYTES);
+    int end = first + (chunk.size() + BLOCK_BYTES - 1) / BLOCK_BYTES;
+    requireSame(chunk, first, end);
     long before = receivedBytes;
-    for (int i = 0; i < fresh.length; ) {
-      int from = arrived.nextClearBit(first + i) - first;
-      int to = Math.min(fresh.length, nextSet(first + from) - first);
-      if (from < fresh.length) {
-        receive(first + from, slice(bytes, from, to));
-        keep(first, from, to, fresh, total);
-      }
-      i = Math.max(to, from);
+    for (int from = arrived.nextClearBit(first); from < end; ) {
+      int to = Math.min(end, nextSet(from));
+      receive(chunk, from, to);
+      keep(from, to, total);
+      from = arrived.nextClearBit(to);
     }
     return receivedBytes - before;
   }
@@ -93,15 +91,15 @@ final class TensorStaging {
     return given;
   }
 
-  private void requireShape(TensorChunk chunk) {
-    if (!chunk.getShapeList().equals(parameter.shape())) {
-      throw Refusals.shapeMismatch(parameter.name(), chunk.getShapeList(), parameter.shape());
+  private void requireShape(Chunk chunk) {
+    if (!chunk.hasShape(parameter.shape())) {
+      throw Refusals.shapeMismatch(parameter.name(), chunk.shape(), parameter.shape());
     }
   }
 
-  private void requireRange(TensorChunk chunk, long total) {
-    long offset = chunk.getOffset();
-    long length = chunk.getData().size();
+  private void requireRange(Chunk chunk, long total) {
+    long offset = chunk.offset();
+    long length = chunk.size();
     String name = parameter.name();
     if (offset < 0 || offset >= total || offset % BLOCK_BYTES != 0) {
       throw Refusals.badChunk(
@@ -133,53 +131,63 @@ final class TensorStaging {
     }
   }
 
-  private long[] digest(int first, ByteBuffer bytes) {
-    long[] fresh = new long[(bytes.remaining() + BLOCK_BYTES - 1) / BLOCK_BYTES];
-    for (int i = 0; i < fresh.length; i++) {
-      long offset = (long) (first + i) * BLOCK_BYTES;
-      fresh[i] = Mix64.digest(parameter.index(), offset, slice(bytes, i, i + 1));
-    }
-    return fresh;
-  }
-
-  private static ByteBuffer slice(ByteBuffer bytes, int fromBlock, int toBlock) {
-    int from = fromBlock * BLOCK_BYTES;
-    int to = Math.min(bytes.limit(), toBlock * BLOCK_BYTES);
-    return bytes.slice(from, to - from);
-  }
-
-  private void requireSame(int first, long[] fresh) throws ConflictException {
-    for (int i = 0; i < fresh.length; i++) {
-      if (arrived.get(first + i) && digests[first + i] != fresh[i]) {
+  /** Refuses other bytes than those of blocks that are here. */
+  private void requireSame(Chunk chunk, int first, int end) throws ConflictException {
+    for (int block = arrived.nextSetBit(first);
+        block >= 0 && block < end;
+        block = arrived.nextSetBit(block + 1)) {
+      long before = digests[block];
+      digestOnly(chunk, block, block + 1);
+      long now = digests[block];
+      digests[block] = before;
+      if (now != before) {
         throw new ConflictException(
             "parameter \""
                 + parameter.name()
                 + "\" came again at offset "
-                + (long) (first + i) * BLOCK_BYTES
+                + (long) block * BLOCK_BYTES
                 + " with other bytes (expected: the same)");
       }
     }
   }
 
-  private void receive(int block, ByteBuffer bytes) {
-    if (target == null) {
-      return;
-    }
-    long index = (long) block * (BLOCK_BYTES / type.bytes());
-    long bad = target.receive(index, type, bytes.duplicate());
-    if (bad >= 0) {
-      throw Refusals.notFinite(
-          parameter.name(), index + bad, Wire.notFiniteAt(type, bytes, (int) bad));
+  private void digestOnly(Chunk chunk, int from, int to) {
+    DigestedChunk source = new DigestedChunk(chunk, parameter.index(), digests, from);
+    long length = length(chunk, from, to);
+    for (long done = 0; done < length; done += BLOCK_BYTES) {
+      source.read(Scratch.get().limit((int) Math.min(BLOCK_BYTES, length - done)));
     }
   }
 
-  private void keep(int first, int from, int to, long[] fresh, long total) {
-    for (int i = from; i < to; i++) {
-      digests[first + i] = fresh[i];
-      long offset = (long) (first + i) * BLOCK_BYTES;
-      receivedBytes += Math.min(BLOCK_BYTES, total - offset);
+  /** Bytes of the chunk's blocks {@code from} to below {@code to}. */
+  private static long length(Chunk chunk, int from, int to) {
+    long end = Math.min(chunk.offset() + chunk.size(), (long) to * BLOCK_BYTES);
+    return end - (long) from * BLOCK_BYTES;
+  }
+
+  /** Brings blocks to the target, and sets their digests. */
+  private void receive(Chunk chunk, int from, int to) {
+    if (target == null) {
+      digestOnly(chunk, from, to);
+      return;
     }
-    arrived.set(first + from, first + to);
+    DigestedChunk source = new DigestedChunk(chunk, parameter.index(), digests, from);
+    long index = (long) from * (BLOCK_BYTES / type.bytes());
+    long bad = target.receive(index, type, length(chunk, from, to) / type.bytes(), source);
+    if (bad >= 0) {
+      Arrays.fill(digests, from, to, 0);
+      ByteBuffer element = ByteBuffer.allocate(type.bytes());
+      chunk.read(Math.toIntExact((index + bad) * type.bytes() - chunk.offset()), element);
+      throw Refusals.notFinite(
+          parameter.name(), index + bad, Wire.notFiniteAt(type, element.flip(), 0));
+    }
+  }
+
+  private void keep(int from, int to, long total) {
+    for (int block = from; block < to; block++) {
+      receivedBytes += Math.min(BLOCK_BYTES, total - (long) block * BLOCK_BYTES);
+    }
+    arrived.set(from, to);
     missing -= to - from;
   }
 

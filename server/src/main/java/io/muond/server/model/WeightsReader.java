@@ -1,12 +1,17 @@
 package io.muond.server.model;
 
-import com.google.protobuf.UnsafeByteOperations;
 import io.muond.server.engine.ElementType;
 import io.muond.v1.DataType;
-import io.muond.v1.TensorChunk;
 import io.muond.v1.WeightsHeader;
+import io.muond.wire.ChunkHead;
+import io.muond.wire.OutgoingChunk;
+import io.muond.wire.Scratch;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.util.List;
+import java.util.function.Consumer;
 import java.util.function.IntConsumer;
 
 /**
@@ -15,7 +20,8 @@ import java.util.function.IntConsumer;
  * whoever asked for it.
  */
 public final class WeightsReader implements AutoCloseable {
-  private static final long CHUNK_BYTES = 1 << 20;
+  /** With what is around it, a message fits into one of gRPC's buffers of 1 MiB, and one frame. */
+  private static final long CHUNK_BYTES = (1 << 20) - TensorStaging.BLOCK_BYTES;
 
   private final ReaderBoard board;
   private final String model;
@@ -26,7 +32,9 @@ public final class WeightsReader implements AutoCloseable {
   private final DataType dataType;
   private final ElementType elementType;
   private final IntConsumer observer;
+  private final OutgoingChunk.Data data = this::write;
   private int source;
+  private ChunkHead head;
   private long offset;
   private MuondException ended;
   private boolean closed;
@@ -76,37 +84,57 @@ public final class WeightsReader implements AutoCloseable {
   }
 
   /**
-   * The next chunk, of at most 1 MiB, or null after the last one.
+   * Hands the next chunk to {@code to}, which fetches its bytes before it returns.
    *
+   * @return false after the last chunk, and then there is none
    * @throws MuondException if the reader was too slow, or the model is gone
    */
-  public synchronized TensorChunk next() {
+  public synchronized boolean next(Consumer<OutgoingChunk> to) {
     if (ended != null) {
       throw ended;
     }
     if (closed || source == sources.size()) {
-      return null;
+      return false;
     }
     Source from = sources.get(source);
+    if (head == null) {
+      head = ChunkHead.of(from.parameter().name(), dataType, from.parameter().shape());
+    }
     long total = from.weights().floats() * elementType.bytes();
     int length = (int) Math.min(CHUNK_BYTES, total - offset);
-    byte[] bytes = new byte[length];
-    from.weights().send(offset / elementType.bytes(), elementType, ByteBuffer.wrap(bytes));
-    TensorChunk chunk =
-        TensorChunk.newBuilder()
-            .setParameter(from.parameter().name())
-            .setDataType(dataType)
-            .addAllShape(from.parameter().shape())
-            .setOffset(offset)
-            .setData(UnsafeByteOperations.unsafeWrap(bytes))
-            .build();
+    to.accept(new OutgoingChunk(head, offset, length, data));
     offset += length;
     if (offset == total) {
       source++;
       offset = 0;
+      head = null;
     }
     observer.accept(length);
-    return chunk;
+    return true;
+  }
+
+  /** Writes bytes of the present source's weights. */
+  private void write(OutputStream out, long from, int size) throws IOException {
+    try {
+      sources
+          .get(source)
+          .weights()
+          .send(
+              from / elementType.bytes(),
+              elementType,
+              size / elementType.bytes(),
+              bytes -> send(bytes, out));
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
+    }
+  }
+
+  private static void send(ByteBuffer bytes, OutputStream out) {
+    try {
+      Scratch.write(bytes, out);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   /** Ends it from outside: {@link #next} throws {@code reason} from now on. */

@@ -6,9 +6,9 @@ import io.muond.server.engine.Region;
 import io.muond.server.model.StepLedger.Point;
 import io.muond.server.optimizer.BatchSpec;
 import io.muond.server.optimizer.NotFiniteException;
-import io.muond.v1.TensorChunk;
 import io.muond.v1.WriteWeightsResponse;
 import io.muond.v1.WrittenParameter;
+import io.muond.wire.Chunk;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -34,7 +34,7 @@ public final class WeightsUpload implements AutoCloseable {
   }
 
   /** Takes a chunk of a weight, or refuses it by a {@link MuondException}. */
-  public void stage(TensorChunk chunk) {
+  public void stage(Chunk chunk) {
     contribution.stage(chunk);
     lastNews = System.nanoTime();
   }

@@ -1,32 +1,43 @@
 package io.muond.server.rpc;
 
+import com.google.protobuf.MessageLite;
 import io.muond.server.model.Committed;
 import io.muond.v1.StepReport;
-import io.muond.v1.TensorChunk;
+import io.muond.wire.OutgoingMessage;
+import java.util.List;
+import java.util.function.Consumer;
 import java.util.function.Function;
 
 /** A report, then the new weights if there are any. */
-final class CommittedSource<T> implements Outbox.Source<T> {
+final class CommittedSource implements Outbox.Source<OutgoingMessage> {
   private final Committed committed;
-  private final Function<StepReport, T> report;
-  private final Function<TensorChunk, T> chunk;
+  private final Function<StepReport, MessageLite> envelope;
+  private final MessageLite empty;
   private boolean reported;
 
+  /**
+   * @param envelope the answer with a report
+   * @param empty the answer with nothing, to put chunks in
+   */
   CommittedSource(
-      Committed committed, Function<StepReport, T> report, Function<TensorChunk, T> chunk) {
+      Committed committed, Function<StepReport, MessageLite> envelope, MessageLite empty) {
     this.committed = committed;
-    this.report = report;
-    this.chunk = chunk;
+    this.envelope = envelope;
+    this.empty = empty;
   }
 
   @Override
-  public T next() {
+  public boolean next(Consumer<OutgoingMessage> to) {
     if (!reported) {
       reported = true;
-      return report.apply(committed.report());
+      to.accept(new OutgoingMessage(envelope.apply(committed.report()), List.of()));
+      return true;
     }
-    TensorChunk next = committed.weights().map(w -> w.next()).orElse(null);
-    return next == null ? null : chunk.apply(next);
+    return committed.weights().isPresent()
+        && committed
+            .weights()
+            .get()
+            .next(chunk -> to.accept(new OutgoingMessage(empty, List.of(chunk))));
   }
 
   @Override

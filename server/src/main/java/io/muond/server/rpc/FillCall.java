@@ -8,10 +8,11 @@ import io.muond.server.model.Refusals;
 import io.muond.server.model.StepWriter;
 import io.muond.v1.FillStepRequest;
 import io.muond.v1.FillStepResponse;
+import io.muond.wire.ChunkedMessage;
 import java.util.concurrent.Executor;
 
 /** A FillStep call. The next message is asked for only when the one before has been staged. */
-final class FillCall implements StreamObserver<FillStepRequest> {
+final class FillCall implements StreamObserver<ChunkedMessage<FillStepRequest>> {
   private final ModelRegistry models;
   private final Executor executor;
   private final ServerCallStreamObserver<FillStepResponse> call;
@@ -29,13 +30,13 @@ final class FillCall implements StreamObserver<FillStepRequest> {
   }
 
   @Override
-  public synchronized void onNext(FillStepRequest request) {
+  public synchronized void onNext(ChunkedMessage<FillStepRequest> message) {
     if (ended) {
       return;
     }
     try {
-      find(request);
-      request.getChunksList().forEach(writer::stage);
+      find(message.envelope());
+      message.forEachChunk(writer::stage);
       call.request(1);
     } catch (Throwable e) {
       fail(e);

@@ -2,15 +2,17 @@ package io.muond.server.rpc;
 
 import static java.util.Objects.requireNonNull;
 
-import io.grpc.BindableService;
+import io.grpc.InsecureServerCredentials;
 import io.grpc.Server;
 import io.grpc.ServerInterceptor;
+import io.grpc.ServerServiceDefinition;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import io.grpc.protobuf.services.HealthStatusManager;
 import io.grpc.protobuf.services.ProtoReflectionServiceV1;
 import io.muond.server.model.ModelRegistry;
 import io.muond.server.model.Refusals;
+import io.muond.wire.Transport;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
@@ -18,7 +20,6 @@ import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 
 /** The gRPC server: muond's services, health and reflection. */
@@ -56,14 +57,15 @@ public final class GrpcServer implements AutoCloseable {
     this.executor = executor();
     Answers answers = new Answers(executor);
     this.steps = new StepRpc(models, answers);
-    List<BindableService> services =
+    List<ServerServiceDefinition> services =
         List.of(
-            new ModelRpc(models, answers),
-            steps,
-            new CheckpointRpc(models, answers),
-            new ServerRpc(models, answers, hasDataDirectory));
+            new ModelRpc(models, answers).definition(),
+            steps.definition(),
+            new CheckpointRpc(models, answers).bindService(),
+            new ServerRpc(models, answers, hasDataDirectory).bindService());
     NettyServerBuilder builder =
-        NettyServerBuilder.forAddress(address)
+        NettyServerBuilder.forAddress(
+                address, Transport.wideFrames(InsecureServerCredentials.create()))
             .executor(executor)
             .initialFlowControlWindow(MAX_MESSAGE_BYTES)
             .maxInboundMessageSize(MAX_MESSAGE_BYTES + OVERHEAD_BYTES)
@@ -77,6 +79,7 @@ public final class GrpcServer implements AutoCloseable {
             .intercept(metrics)
             .addService(health.getHealthService())
             .addService(ProtoReflectionServiceV1.newInstance());
+    Transport.tune(builder);
     services.forEach(s -> builder.addService(RawMessages.of(s)));
     this.server = start(builder);
     setStatus(services, ServingStatus.SERVING);
@@ -84,10 +87,9 @@ public final class GrpcServer implements AutoCloseable {
         models.devices().allLost().thenRun(() -> setStatus(services, ServingStatus.NOT_SERVING));
   }
 
-  private void setStatus(List<BindableService> services, ServingStatus status) {
+  private void setStatus(List<ServerServiceDefinition> services, ServingStatus status) {
     health.setStatus(HealthStatusManager.SERVICE_NAME_ALL_SERVICES, status);
-    services.forEach(
-        s -> health.setStatus(s.bindService().getServiceDescriptor().getName(), status));
+    services.forEach(s -> health.setStatus(s.getServiceDescriptor().getName(), status));
   }
 
   private Server start(NettyServerBuilder builder) throws IOException {
@@ -104,15 +106,8 @@ public final class GrpcServer implements AutoCloseable {
    * here, so that the number of calls bounds the queue.
    */
   private static ExecutorService executor() {
-    AtomicInteger count = new AtomicInteger();
     int threads = Math.max(4, 2 * Runtime.getRuntime().availableProcessors());
-    return Executors.newFixedThreadPool(
-        threads,
-        task -> {
-          Thread thread = new Thread(task, "rpc-" + count.incrementAndGet());
-          thread.setDaemon(true);
-          return thread;
-        });
+    return Executors.newFixedThreadPool(threads, Transport.threads("rpc"));
   }
 
   /** The port that was bound. */

@@ -4,6 +4,7 @@ import io.grpc.stub.ServerCallStreamObserver;
 import io.muond.server.model.Inspection;
 import io.muond.v1.InspectModelResponse;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /**
@@ -68,10 +69,14 @@ final class InspectCall {
     }
 
     @Override
-    public T next() {
+    public boolean next(Consumer<T> to) {
       T next = message;
       message = null;
-      return next;
+      if (next == null) {
+        return false;
+      }
+      to.accept(next);
+      return true;
     }
   }
 }

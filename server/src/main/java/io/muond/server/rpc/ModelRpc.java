@@ -1,6 +1,8 @@
 package io.muond.server.rpc;
 
+import io.grpc.ServerServiceDefinition;
 import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.ServerCalls;
 import io.grpc.stub.StreamObserver;
 import io.muond.server.model.Model;
 import io.muond.server.model.ModelRegistry;
@@ -22,9 +24,10 @@ import io.muond.v1.RenewLeaseRequest;
 import io.muond.v1.RenewLeaseResponse;
 import io.muond.v1.SetWorkersRequest;
 import io.muond.v1.SetWorkersResponse;
-import io.muond.v1.TensorChunk;
 import io.muond.v1.WriteWeightsRequest;
-import io.muond.v1.WriteWeightsResponse;
+import io.muond.wire.OutgoingMessage;
+import java.util.List;
+import java.util.function.Consumer;
 
 /** The model service. */
 final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
@@ -34,6 +37,20 @@ final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
   ModelRpc(ModelRegistry models, Answers answers) {
     this.models = models;
     this.answers = answers;
+  }
+
+  /** The service, with messages of tensors as they came. */
+  ServerServiceDefinition definition() {
+    return new TensorMethods(bindService())
+        .in(
+            ModelServiceGrpc.getWriteWeightsMethod(),
+            WriteWeightsRequest.getDefaultInstance(),
+            ServerCalls.asyncClientStreamingCall(
+                call -> new UploadCall(models, answers.executor(), call)))
+        .out(
+            ModelServiceGrpc.getReadWeightsMethod(),
+            ServerCalls.asyncServerStreamingCall(this::read))
+        .build();
   }
 
   @Override
@@ -96,16 +113,12 @@ final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
     answers.later(call, () -> models.get(request.getModel()).setWorkers(request.getWorkersList()));
   }
 
-  @Override
-  public StreamObserver<WriteWeightsRequest> writeWeights(
-      StreamObserver<WriteWeightsResponse> call) {
-    return new UploadCall(models, answers.executor(), call);
-  }
-
-  @Override
-  public void readWeights(
-      ReadWeightsRequest request, StreamObserver<ReadWeightsResponse> responses) {
-    Outbox<ReadWeightsResponse> outbox = outbox(responses);
+  private void read(ReadWeightsRequest request, StreamObserver<OutgoingMessage> responses) {
+    ServerCallStreamObserver<OutgoingMessage> call =
+        (ServerCallStreamObserver<OutgoingMessage>) responses;
+    Outbox<OutgoingMessage> outbox = new Outbox<>(call, () -> {});
+    call.setOnReadyHandler(outbox::drain);
+    call.setOnCancelHandler(outbox::cancel);
     Throwable failure = null;
     try {
       outbox.send(new WeightsSource(models.get(request.getModel()).read(request)));
@@ -122,17 +135,8 @@ final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
     call.begin(() -> models.get(request.getModel()).inspect(request));
   }
 
-  /** What a call with one request and many answers sends. */
-  private static <T> Outbox<T> outbox(StreamObserver<T> responses) {
-    ServerCallStreamObserver<T> call = (ServerCallStreamObserver<T>) responses;
-    Outbox<T> outbox = new Outbox<>(call, () -> {});
-    call.setOnReadyHandler(outbox::drain);
-    call.setOnCancelHandler(outbox::cancel);
-    return outbox;
-  }
-
   /** The header, then the chunks. */
-  private static final class WeightsSource implements Outbox.Source<ReadWeightsResponse> {
+  private static final class WeightsSource implements Outbox.Source<OutgoingMessage> {
     private final WeightsReader reader;
     private boolean begun;
 
@@ -141,13 +145,18 @@ final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
     }
 
     @Override
-    public ReadWeightsResponse next() {
+    public boolean next(Consumer<OutgoingMessage> to) {
       if (!begun) {
         begun = true;
-        return ReadWeightsResponse.newBuilder().setHeader(reader.header()).build();
+        to.accept(
+            new OutgoingMessage(
+                ReadWeightsResponse.newBuilder().setHeader(reader.header()).build(), List.of()));
+        return true;
       }
-      TensorChunk chunk = reader.next();
-      return chunk == null ? null : ReadWeightsResponse.newBuilder().setChunk(chunk).build();
+      return reader.next(
+          chunk ->
+              to.accept(
+                  new OutgoingMessage(ReadWeightsResponse.getDefaultInstance(), List.of(chunk))));
     }
 
     @Override

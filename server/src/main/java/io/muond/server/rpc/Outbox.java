@@ -3,6 +3,7 @@ package io.muond.server.rpc;
 import io.grpc.stub.ServerCallStreamObserver;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.function.Consumer;
 
 /**
  * What a call sends: sources, one after the other, each pulled only while the transport takes more,
@@ -21,8 +22,12 @@ final class Outbox<T> {
 
   /** Messages, in order. */
   interface Source<T> extends AutoCloseable {
-    /** The next message, or null after the last one. */
-    T next();
+    /**
+     * Hands the next message over.
+     *
+     * @return false after the last one, and then there is none
+     */
+    boolean next(Consumer<T> to);
 
     @Override
     default void close() {}
@@ -78,11 +83,8 @@ final class Outbox<T> {
 
   private void sendNext() {
     try {
-      T message = sources.peek().next();
-      if (message == null) {
+      if (!sources.peek().next(call::onNext)) {
         sources.remove().close();
-      } else {
-        call.onNext(message);
       }
     } catch (Throwable e) {
       failure = e;

@@ -1,6 +1,5 @@
 package io.muond.server.rpc;
 
-import io.grpc.BindableService;
 import io.grpc.MethodDescriptor;
 import io.grpc.ServerInterceptors;
 import io.grpc.ServerServiceDefinition;
@@ -13,8 +12,8 @@ import java.io.InputStream;
 final class RawMessages implements MethodDescriptor.Marshaller<InputStream> {
   private RawMessages() {}
 
-  static ServerServiceDefinition of(BindableService service) {
-    return ServerInterceptors.useMarshalledMessages(service.bindService(), new RawMessages());
+  static ServerServiceDefinition of(ServerServiceDefinition service) {
+    return ServerInterceptors.useMarshalledMessages(service, new RawMessages());
   }
 
   @Override

@@ -8,9 +8,11 @@ import io.muond.server.model.MuondException;
 import io.muond.server.model.Refusals;
 import io.muond.server.model.StepWriter;
 import io.muond.v1.CommitOptions;
+import io.muond.v1.StepHeader;
 import io.muond.v1.StepRequest;
 import io.muond.v1.StepResponse;
-import io.muond.v1.TensorChunk;
+import io.muond.wire.ChunkedMessage;
+import io.muond.wire.OutgoingMessage;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.BiConsumer;
@@ -20,11 +22,11 @@ import java.util.function.Consumer;
  * A Step call. The next message is asked for only when the one before has been staged, committed
  * and answered, so that a call never holds more than one message.
  */
-final class StepCall implements StreamObserver<StepRequest> {
+final class StepCall implements StreamObserver<ChunkedMessage<StepRequest>> {
   private final ModelRegistry models;
   private final Executor executor;
-  private final ServerCallStreamObserver<StepResponse> call;
-  private final Outbox<StepResponse> outbox;
+  private final ServerCallStreamObserver<OutgoingMessage> call;
+  private final Outbox<OutgoingMessage> outbox;
   private final Consumer<StepCall> onEnd;
   private StepWriter writer;
   private Runnable forget = () -> {};
@@ -38,12 +40,12 @@ final class StepCall implements StreamObserver<StepRequest> {
   StepCall(
       ModelRegistry models,
       Executor executor,
-      StreamObserver<StepResponse> responses,
+      StreamObserver<OutgoingMessage> responses,
       Consumer<StepCall> onEnd) {
     this.onEnd = onEnd;
     this.models = models;
     this.executor = executor;
-    this.call = (ServerCallStreamObserver<StepResponse>) responses;
+    this.call = (ServerCallStreamObserver<OutgoingMessage>) responses;
     this.outbox = new Outbox<>(call, this::proceed);
     call.disableAutoRequest();
     call.setOnReadyHandler(outbox::drain);
@@ -53,27 +55,45 @@ final class StepCall implements StreamObserver<StepRequest> {
   }
 
   @Override
-  public synchronized void onNext(StepRequest request) {
+  public synchronized void onNext(ChunkedMessage<StepRequest> message) {
     if (ended) {
       return;
     }
     working = true;
     attempt(
         () -> {
-          if (!request.hasOpen()) {
-            fill(request);
-            return;
+          if (message.envelope().hasOpen()) {
+            open(message);
+          } else {
+            fill(message);
           }
-          if (writer != null) {
-            throw Refusals.invalidField("open", "a step", "a commit of the open step first");
-          }
-          then(
-              models.get(request.getOpen().getModel()).open(request.getOpen(), this),
-              (opened, failure) -> opened(opened, failure, request));
         });
   }
 
-  private void opened(StepWriter opened, Throwable failure, StepRequest request) {
+  private void open(ChunkedMessage<StepRequest> message) {
+    if (writer != null) {
+      throw Refusals.invalidField("open", "a step", "a commit of the open step first");
+    }
+    StepHeader header = message.envelope().getOpen();
+    CompletableFuture<StepWriter> open = models.get(header.getModel()).open(header, this);
+    boolean waits = !open.isDone();
+    if (waits) {
+      message.detach();
+    }
+    then(
+        open,
+        (opened, failure) -> {
+          try {
+            opened(opened, failure, message);
+          } finally {
+            if (waits) {
+              message.close();
+            }
+          }
+        });
+  }
+
+  private void opened(StepWriter opened, Throwable failure, ChunkedMessage<StepRequest> message) {
     if (failure != null) {
       fail(failure);
     } else if (ended) {
@@ -81,7 +101,7 @@ final class StepCall implements StreamObserver<StepRequest> {
     } else {
       writer = opened;
       forget = opened.onDrop(executor, reason -> dropped(opened, reason));
-      attempt(() -> fill(request));
+      attempt(() -> fill(message));
     }
   }
 
@@ -92,15 +112,13 @@ final class StepCall implements StreamObserver<StepRequest> {
     }
   }
 
-  private void fill(StepRequest request) {
+  private void fill(ChunkedMessage<StepRequest> message) {
     if (writer == null) {
       throw Refusals.invalidField("open", "absent", "the step's header, in the first message");
     }
-    for (TensorChunk chunk : request.getChunksList()) {
-      writer.stage(chunk);
-    }
-    if (request.hasCommit()) {
-      commit(request.getCommit());
+    message.forEachChunk(writer::stage);
+    if (message.envelope().hasCommit()) {
+      commit(message.envelope().getCommit());
     } else {
       proceed();
     }
@@ -118,10 +136,10 @@ final class StepCall implements StreamObserver<StepRequest> {
       fail(failure);
     } else {
       outbox.send(
-          new CommittedSource<>(
+          new CommittedSource(
               committed,
               report -> StepResponse.newBuilder().setReport(report).build(),
-              chunk -> StepResponse.newBuilder().setChunk(chunk).build()));
+              StepResponse.getDefaultInstance()));
     }
   }
 

@@ -1,7 +1,9 @@
 package io.muond.server.rpc;
 
 import com.google.protobuf.Duration;
+import io.grpc.ServerServiceDefinition;
 import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.ServerCalls;
 import io.grpc.stub.StreamObserver;
 import io.muond.server.model.Committed;
 import io.muond.server.model.ModelRegistry;
@@ -11,12 +13,11 @@ import io.muond.v1.AbortStepResponse;
 import io.muond.v1.CommitStepRequest;
 import io.muond.v1.CommitStepResponse;
 import io.muond.v1.FillStepRequest;
-import io.muond.v1.FillStepResponse;
 import io.muond.v1.OpenStepRequest;
 import io.muond.v1.OpenStepResponse;
 import io.muond.v1.StepRequest;
-import io.muond.v1.StepResponse;
 import io.muond.v1.StepServiceGrpc;
+import io.muond.wire.OutgoingMessage;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -32,6 +33,24 @@ final class StepRpc extends StepServiceGrpc.StepServiceImplBase {
   StepRpc(ModelRegistry models, Answers answers) {
     this.models = models;
     this.answers = answers;
+  }
+
+  /** The service, with messages of tensors as they came. */
+  ServerServiceDefinition definition() {
+    return new TensorMethods(bindService())
+        .in(
+            StepServiceGrpc.getFillStepMethod(),
+            FillStepRequest.getDefaultInstance(),
+            ServerCalls.asyncClientStreamingCall(
+                call -> new FillCall(models, answers.executor(), call)))
+        .out(
+            StepServiceGrpc.getCommitStepMethod(),
+            ServerCalls.asyncServerStreamingCall(this::commit))
+        .inOut(
+            StepServiceGrpc.getStepMethod(),
+            StepRequest.getDefaultInstance(),
+            ServerCalls.asyncBidiStreamingCall(this::newCall))
+        .build();
   }
 
   @Override
@@ -51,16 +70,10 @@ final class StepRpc extends StepServiceGrpc.StepServiceImplBase {
                             .build()));
   }
 
-  @Override
-  public StreamObserver<FillStepRequest> fillStep(StreamObserver<FillStepResponse> call) {
-    return new FillCall(models, answers.executor(), call);
-  }
-
-  @Override
-  public void commitStep(CommitStepRequest request, StreamObserver<CommitStepResponse> responses) {
-    ServerCallStreamObserver<CommitStepResponse> call =
-        (ServerCallStreamObserver<CommitStepResponse>) responses;
-    Outbox<CommitStepResponse> outbox = new Outbox<>(call, () -> {});
+  private void commit(CommitStepRequest request, StreamObserver<OutgoingMessage> responses) {
+    ServerCallStreamObserver<OutgoingMessage> call =
+        (ServerCallStreamObserver<OutgoingMessage>) responses;
+    Outbox<OutgoingMessage> outbox = new Outbox<>(call, () -> {});
     call.setOnReadyHandler(outbox::drain);
     call.setOnCancelHandler(outbox::cancel);
     try {
@@ -77,13 +90,13 @@ final class StepRpc extends StepServiceGrpc.StepServiceImplBase {
   }
 
   private static void answer(
-      Outbox<CommitStepResponse> outbox, Committed committed, Throwable failure) {
+      Outbox<OutgoingMessage> outbox, Committed committed, Throwable failure) {
     if (failure == null) {
       outbox.send(
-          new CommittedSource<>(
+          new CommittedSource(
               committed,
               report -> CommitStepResponse.newBuilder().setReport(report).build(),
-              chunk -> CommitStepResponse.newBuilder().setChunk(chunk).build()));
+              CommitStepResponse.getDefaultInstance()));
     }
     outbox.finish(failure);
   }
@@ -99,8 +112,7 @@ final class StepRpc extends StepServiceGrpc.StepServiceImplBase {
                 .thenApply(next -> AbortStepResponse.newBuilder().setNextStep(next).build()));
   }
 
-  @Override
-  public StreamObserver<StepRequest> step(StreamObserver<StepResponse> responses) {
+  private StepCall newCall(StreamObserver<OutgoingMessage> responses) {
     StepCall call = new StepCall(models, answers.executor(), responses, stepCalls::remove);
     stepCalls.add(call);
     return call;

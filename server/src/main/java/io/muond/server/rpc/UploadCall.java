@@ -8,10 +8,12 @@ import io.muond.server.model.Refusals;
 import io.muond.server.model.WeightsUpload;
 import io.muond.v1.WriteWeightsRequest;
 import io.muond.v1.WriteWeightsResponse;
+import io.muond.wire.ChunkedMessage;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 
 /** A WriteWeights call. The next message is asked for only when the one before has been staged. */
-final class UploadCall implements StreamObserver<WriteWeightsRequest> {
+final class UploadCall implements StreamObserver<ChunkedMessage<WriteWeightsRequest>> {
   private final ModelRegistry models;
   private final Executor executor;
   private final ServerCallStreamObserver<WriteWeightsResponse> call;
@@ -33,42 +35,41 @@ final class UploadCall implements StreamObserver<WriteWeightsRequest> {
   }
 
   @Override
-  public synchronized void onNext(WriteWeightsRequest request) {
+  public synchronized void onNext(ChunkedMessage<WriteWeightsRequest> message) {
     if (ended) {
       return;
     }
     try {
       if (upload != null) {
-        stage(request);
+        stage(message);
         return;
       }
-      model = request.getModel();
+      model = message.envelope().getModel();
       opening = true;
+      CompletableFuture<WeightsUpload> opened = models.get(model).upload();
+      message.detach();
       var unused =
-          models
-              .get(model)
-              .upload()
-              .whenCompleteAsync((begun, failure) -> begun(begun, failure, request), executor);
+          opened.whenCompleteAsync((begun, failure) -> begun(begun, failure, message), executor);
     } catch (Throwable e) {
       fail(e);
     }
   }
 
   private synchronized void begun(
-      WeightsUpload begun, Throwable failure, WriteWeightsRequest request) {
+      WeightsUpload begun, Throwable failure, ChunkedMessage<WriteWeightsRequest> message) {
     opening = false;
-    if (failure != null) {
-      fail(failure);
-      return;
-    }
-    upload = begun;
-    if (ended) {
-      upload.close();
-      return;
-    }
-    try {
+    try (message) {
+      if (failure != null) {
+        fail(failure);
+        return;
+      }
+      upload = begun;
+      if (ended) {
+        upload.close();
+        return;
+      }
       upload.onDrop(executor, this::dropped);
-      stage(request);
+      stage(message);
       if (halfClosed) {
         finish();
       }
@@ -82,12 +83,12 @@ final class UploadCall implements StreamObserver<WriteWeightsRequest> {
     fail(reason);
   }
 
-  private void stage(WriteWeightsRequest request) {
-    if (!request.getModel().isEmpty() && !request.getModel().equals(model)) {
-      throw Refusals.invalidField(
-          "model", '"' + request.getModel() + '"', "\"" + model + "\", or empty");
+  private void stage(ChunkedMessage<WriteWeightsRequest> message) {
+    String named = message.envelope().getModel();
+    if (!named.isEmpty() && !named.equals(model)) {
+      throw Refusals.invalidField("model", '"' + named + '"', "\"" + model + "\", or empty");
     }
-    request.getChunksList().forEach(upload::stage);
+    message.forEachChunk(upload::stage);
     call.request(1);
   }
 

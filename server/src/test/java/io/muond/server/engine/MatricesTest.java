@@ -3,7 +3,6 @@ package io.muond.server.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.nio.ByteBuffer;
 import org.junit.jupiter.api.Test;
 
 /** Views that reach past what they are a view of are refused. */
@@ -17,12 +16,13 @@ class MatricesTest {
 
       @Override
       public long receive(
-          long index, Dealing dealing, long first, ElementType type, ByteBuffer from) {
+          long index, Dealing dealing, long first, ElementType type, long count, Source from) {
         throw new UnsupportedOperationException();
       }
 
       @Override
-      public void send(long index, Dealing dealing, long first, ElementType type, ByteBuffer to) {
+      public void send(
+          long index, Dealing dealing, long first, ElementType type, long count, Sink to) {
         throw new UnsupportedOperationException();
       }
 

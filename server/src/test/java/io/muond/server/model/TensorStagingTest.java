@@ -16,6 +16,7 @@ import io.muond.v1.Parameter;
 import io.muond.v1.Rule;
 import io.muond.v1.TensorChunk;
 import io.muond.v1.View;
+import io.muond.wire.Chunk;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -64,13 +65,13 @@ class TensorStagingTest {
     try (Memory memory = engine.allocate("test", floats + 3L)) {
       DeviceTensor target = target(parameter, memory);
       TensorStaging staging = new TensorStaging(parameter, target);
-      List<TensorChunk> chunks = cut(random, type, parameter, bytes);
+      List<Chunk> chunks = cut(random, type, parameter, bytes);
       if (repeats) {
         chunks.addAll(cut(random, type, parameter, bytes));
       }
       Collections.shuffle(chunks, random);
       long fresh = 0;
-      for (TensorChunk chunk : chunks) {
+      for (Chunk chunk : chunks) {
         fresh += staging.stage(chunk);
       }
       assertThat(fresh).isEqualTo(bytes.length).isEqualTo(staging.receivedBytes());
@@ -82,7 +83,11 @@ class TensorStagingTest {
         int at = read.position();
         int left = read.remaining() / elementBytes;
         int length = (1 + random.nextInt(left)) * elementBytes;
-        target.send(at / elementBytes, Wire.elementType(type), read.slice(at, length));
+        target.send(
+            at / elementBytes,
+            Wire.elementType(type),
+            length / elementBytes,
+            read.slice(at, length)::put);
         read.position(at + length);
       }
       assertThat(read.array()).isEqualTo(bytes);
@@ -170,9 +175,9 @@ class TensorStagingTest {
     return staging.contentDigest();
   }
 
-  private static List<TensorChunk> cut(
+  private static List<Chunk> cut(
       Random random, DataType type, ParameterSpec parameter, byte[] bytes) {
-    List<TensorChunk> chunks = new ArrayList<>();
+    List<Chunk> chunks = new ArrayList<>();
     for (int at = 0; at < bytes.length; ) {
       int length = Math.min((1 + random.nextInt(4)) * BLOCK, bytes.length - at);
       chunks.add(chunk(type, parameter, at, ByteString.copyFrom(bytes, at, length)));
@@ -181,15 +186,15 @@ class TensorStagingTest {
     return chunks;
   }
 
-  private static TensorChunk chunk(
-      DataType type, ParameterSpec parameter, long offset, ByteString data) {
-    return TensorChunk.newBuilder()
-        .setParameter("p")
-        .setDataType(type)
-        .addAllShape(parameter.shape())
-        .setOffset(offset)
-        .setData(data)
-        .build();
+  private static Chunk chunk(DataType type, ParameterSpec parameter, long offset, ByteString data) {
+    return new ProtoChunk(
+        TensorChunk.newBuilder()
+            .setParameter("p")
+            .setDataType(type)
+            .addAllShape(parameter.shape())
+            .setOffset(offset)
+            .setData(data)
+            .build());
   }
 
   private static ParameterSpec parameter(long floats) {

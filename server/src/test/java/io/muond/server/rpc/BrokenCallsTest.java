@@ -17,6 +17,7 @@ import io.grpc.stub.ClientCallStreamObserver;
 import io.grpc.stub.ClientCalls;
 import io.grpc.stub.StreamObserver;
 import io.muond.server.model.MuondException;
+import io.muond.server.model.ProtoChunk;
 import io.muond.server.model.StepObserver;
 import io.muond.server.model.StepWriter;
 import io.muond.v1.AbortStepRequest;
@@ -110,7 +111,7 @@ class BrokenCallsTest {
     var m = server.models.get("m");
     StepWriter first = m.open(header, "first").join();
     StepWriter second = m.open(header, "second").join();
-    gradients(model, 1).forEach(first::stage);
+    gradients(model, 1).forEach(chunk -> first.stage(new ProtoChunk(chunk)));
     CompletableFuture<?> waiting = first.commit(options());
     m.abort(header).join();
     assertThat(reason(() -> waiting.join())).isEqualTo(ErrorReason.STEP_ABORTED);

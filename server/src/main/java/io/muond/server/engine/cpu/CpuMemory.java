@@ -160,14 +160,25 @@ final class CpuMemory implements Memory {
     bytes[(int) (index >>> SLAB_SHIFT)].putDouble((int) (index & (SLAB - 1)) * Float.BYTES, value);
   }
 
-  @Override
-  public long receive(long index, Dealing dealing, long first, ElementType type, ByteBuffer from) {
-    return Transfer.receive(this, new Transfer.Place(index, dealing), first, type, from);
+  /** Elements where they lie, in the machine's byte order: as many, or up to the slab's end. */
+  ByteBuffer run(long index, int length) {
+    open();
+    int inSlab = (int) (index & (SLAB - 1));
+    int part = (int) Math.min(length, SLAB - inSlab);
+    return bytes[(int) (index >>> SLAB_SHIFT)]
+        .slice(inSlab * Float.BYTES, part * Float.BYTES)
+        .order(ByteOrder.nativeOrder());
   }
 
   @Override
-  public void send(long index, Dealing dealing, long first, ElementType type, ByteBuffer to) {
-    Transfer.send(this, new Transfer.Place(index, dealing), first, type, to);
+  public long receive(
+      long index, Dealing dealing, long first, ElementType type, long count, Source from) {
+    return Transfer.receive(this, new Transfer.Place(index, dealing), first, type, count, from);
+  }
+
+  @Override
+  public void send(long index, Dealing dealing, long first, ElementType type, long count, Sink to) {
+    Transfer.send(this, new Transfer.Place(index, dealing), first, type, count, to);
   }
 
   @Override

@@ -2,6 +2,7 @@ package io.muond.server.engine.cpu;
 
 import io.muond.server.engine.Dealing;
 import io.muond.server.engine.ElementType;
+import io.muond.server.engine.Memory;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.ShortBuffer;
@@ -9,6 +10,15 @@ import java.util.concurrent.locks.Lock;
 
 /** Elements from outside to float32 and back, chunk by chunk. */
 final class Transfer {
+  /** At most so many elements are moved at once where they need not be changed: 1 MiB. */
+  private static final int RUN_FLOATS = 1 << 18;
+
+  /** Of two float32 numbers in a long: the exponents, the lowest bits of each, the signs. */
+  private static final long EXPONENTS = 0x7F80_0000_7F80_0000L;
+
+  private static final long EXPONENT_UNITS = 0x0080_0000_0080_0000L;
+  private static final long SIGNS = 0x8000_0000_8000_0000L;
+
   private Transfer() {}
 
   /**
@@ -49,62 +59,131 @@ final class Transfer {
   }
 
   /** Returns the index of the first element that is not finite, or −1. */
-  static long receive(CpuMemory to, Place place, long first, ElementType type, ByteBuffer from) {
-    if (from.remaining() % type.bytes() != 0) {
-      throw new IllegalArgumentException(
-          from.remaining() + " bytes are not a whole number of " + type + " elements");
-    }
-    Lock held = place.hold(to, first, from.remaining() / type.bytes());
+  static long receive(
+      CpuMemory to, Place place, long first, ElementType type, long count, Memory.Source from) {
+    Lock held = place.hold(to, first, count);
     try {
-      return receiveHeld(to, place, first, type, from);
+      return liesAsItComes(place, type)
+          ? receiveInPlace(to, place.index + first, count, from)
+          : receiveByScratch(to, place, first, type, count, from);
     } finally {
       held.unlock();
     }
   }
 
-  private static long receiveHeld(
-      CpuMemory to, Place place, long first, ElementType type, ByteBuffer from) {
-    float[] x = place.staging();
+  /** Whether elements have outside the order and the bytes that they have here. */
+  private static boolean liesAsItComes(Place place, ElementType type) {
+    return type == ElementType.FLOAT32
+        && place.isInOrder()
+        && ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN;
+  }
+
+  private static long receiveInPlace(CpuMemory to, long index, long count, Memory.Source from) {
     long bad = -1;
-    from.order(ByteOrder.LITTLE_ENDIAN);
-    for (long done = 0; from.hasRemaining(); ) {
-      int n = Math.min(x.length, from.remaining() / type.bytes());
-      decode(type, from, x, n);
-      from.position(from.position() + n * type.bytes());
+    for (long done = 0; done < count; ) {
+      ByteBuffer run = to.run(index + done, (int) Math.min(RUN_FLOATS, count - done));
+      int n = run.remaining() / Float.BYTES;
+      from.read(run);
       if (bad < 0) {
-        int inChunk = firstNotFinite(x, n);
-        bad = inChunk < 0 ? -1 : done + inChunk;
+        int inRun = firstNotFinite(run.clear(), n);
+        bad = inRun < 0 ? -1 : done + inRun;
       }
-      place.put(to, first + done, x, n);
       done += n;
     }
     return bad;
   }
 
-  static void send(CpuMemory from, Place place, long first, ElementType type, ByteBuffer to) {
-    if (to.remaining() % type.bytes() != 0) {
-      throw new IllegalArgumentException(
-          to.remaining() + " bytes are not a whole number of " + type + " elements");
+  private static long receiveByScratch(
+      CpuMemory to, Place place, long first, ElementType type, long count, Memory.Source from) {
+    float[] x = place.staging();
+    ByteBuffer bytes = Outside.get();
+    long bad = -1;
+    for (long done = 0; done < count; ) {
+      int some = (int) Math.min(bytes.clear().capacity() / type.bytes(), count - done);
+      from.read(bytes.limit(some * type.bytes()));
+      bytes.position(0);
+      for (int i = 0; i < some; ) {
+        int n = Math.min(x.length, some - i);
+        decode(type, bytes, x, n);
+        bytes.position(bytes.position() + n * type.bytes());
+        if (bad < 0) {
+          int inChunk = firstNotFinite(x, n);
+          bad = inChunk < 0 ? -1 : done + i + inChunk;
+        }
+        place.put(to, first + done + i, x, n);
+        i += n;
+      }
+      done += some;
     }
-    Lock held = place.hold(from, first, to.remaining() / type.bytes());
+    return bad;
+  }
+
+  static void send(
+      CpuMemory from, Place place, long first, ElementType type, long count, Memory.Sink to) {
+    Lock held = place.hold(from, first, count);
     try {
-      sendHeld(from, place, first, type, to);
+      if (liesAsItComes(place, type)) {
+        for (long done = 0; done < count; ) {
+          int n = (int) Math.min(RUN_FLOATS, count - done);
+          ByteBuffer run = from.run(place.index + first + done, n);
+          done += run.remaining() / Float.BYTES;
+          to.write(run);
+        }
+      } else {
+        sendByScratch(from, place, first, type, count, to);
+      }
     } finally {
       held.unlock();
     }
   }
 
-  private static void sendHeld(
-      CpuMemory from, Place place, long first, ElementType type, ByteBuffer to) {
+  private static void sendByScratch(
+      CpuMemory from, Place place, long first, ElementType type, long count, Memory.Sink to) {
     float[] x = place.staging();
-    to.order(ByteOrder.LITTLE_ENDIAN);
-    for (long done = 0; to.hasRemaining(); ) {
-      int n = Math.min(x.length, to.remaining() / type.bytes());
-      place.get(from, first + done, x, n);
-      encode(type, x, n, to);
-      to.position(to.position() + n * type.bytes());
-      done += n;
+    ByteBuffer bytes = Outside.get();
+    for (long done = 0; done < count; ) {
+      int some = (int) Math.min(bytes.clear().capacity() / type.bytes(), count - done);
+      for (int i = 0; i < some; ) {
+        int n = Math.min(x.length, some - i);
+        place.get(from, first + done + i, x, n);
+        encode(type, x, n, bytes);
+        bytes.position(bytes.position() + n * type.bytes());
+        i += n;
+      }
+      to.write(bytes.flip());
+      done += some;
     }
+  }
+
+  /** A thread's bytes on their way, where they do not lie here as they do outside. */
+  private static final class Outside {
+    private static final int BYTES = 1 << 16;
+
+    private static final ThreadLocal<ByteBuffer> OF_THREAD =
+        ThreadLocal.withInitial(() -> ByteBuffer.allocate(BYTES).order(ByteOrder.LITTLE_ENDIAN));
+
+    private static ByteBuffer get() {
+      return OF_THREAD.get();
+    }
+  }
+
+  /** As below, of float32 elements in native memory. */
+  private static int firstNotFinite(ByteBuffer x, int n) {
+    long found = 0;
+    int i = 0;
+    for (; i + 1 < n; i += 2) {
+      // An exponent of all ones carries into its sign's place, which is free.
+      found |= (x.getLong(i * Float.BYTES) & EXPONENTS) + EXPONENT_UNITS;
+    }
+    if ((found & SIGNS) == 0 && (i == n || Float.isFinite(x.getFloat(i * Float.BYTES)))) {
+      return -1;
+    }
+    for (int j = 0; j < n; j++) {
+      if (!Float.isFinite(x.getFloat(j * Float.BYTES))) {
+        return j;
+      }
+    }
+    throw new AssertionError("finite elements were taken for others");
   }
 
   private static int firstNotFinite(float[] x, int n) {

@@ -3,7 +3,6 @@ package io.muond.server.engine.cuda;
 import io.muond.server.engine.Dealing;
 import io.muond.server.engine.ElementType;
 import io.muond.server.engine.Memory;
-import java.nio.ByteBuffer;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
@@ -83,20 +82,21 @@ final class CudaMemory implements Memory {
   }
 
   @Override
-  public long receive(long index, Dealing dealing, long first, ElementType type, ByteBuffer from) {
+  public long receive(
+      long index, Dealing dealing, long first, ElementType type, long count, Source from) {
     return device.using(
         () -> {
           device.settle();
-          return transfer.receive(this, index, dealing, first, type, from);
+          return transfer.receive(this, index, dealing, first, type, count, from);
         });
   }
 
   @Override
-  public void send(long index, Dealing dealing, long first, ElementType type, ByteBuffer to) {
+  public void send(long index, Dealing dealing, long first, ElementType type, long count, Sink to) {
     device.using(
         () -> {
           device.settle();
-          transfer.send(this, index, dealing, first, type, to);
+          transfer.send(this, index, dealing, first, type, count, to);
           return to;
         });
   }

@@ -6,8 +6,7 @@ import io.muond.kernels.Dealt;
 import io.muond.kernels.WireKernels;
 import io.muond.server.engine.Dealing;
 import io.muond.server.engine.ElementType;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
+import io.muond.server.engine.Memory;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.locks.Lock;
@@ -35,29 +34,27 @@ final class CudaTransfer {
     }
   }
 
-  private static void requireWhole(ByteBuffer bytes, ElementType type) {
-    if (bytes.remaining() % type.bytes() != 0) {
-      throw new IllegalArgumentException(
-          bytes.remaining() + " bytes are not a whole number of " + type + " elements");
-    }
-  }
-
   /** Returns the index of the first element that is not finite, or −1. */
   long receive(
-      CudaMemory to, long index, Dealing dealing, long first, ElementType type, ByteBuffer from) {
-    requireWhole(from, type);
-    from.order(ByteOrder.LITTLE_ENDIAN);
-    Lock held = hold(to, index, dealing, first, from.remaining() / type.bytes());
+      CudaMemory to,
+      long index,
+      Dealing dealing,
+      long first,
+      ElementType type,
+      long count,
+      Memory.Source from) {
+    Lock held = hold(to, index, dealing, first, count);
     Slot slot = take();
     try {
       long bad = -1;
-      long done = 0;
-      while (from.hasRemaining()) {
-        int bytes = Math.min(SLOT_BYTES, from.remaining());
+      for (long done = 0; done < count; ) {
+        int some = (int) Math.min(SLOT_BYTES / type.bytes(), count - done);
         Dealt place = dealt(to, index, dealing, first + done);
-        long found = slot.receive(place, type, from, bytes, done);
-        bad = bad < 0 ? found : bad;
-        done += bytes / type.bytes();
+        long found = slot.receive(place, type, some, from);
+        if (bad < 0 && found >= 0) {
+          bad = done + found;
+        }
+        done += some;
       }
       return bad;
     } finally {
@@ -67,17 +64,20 @@ final class CudaTransfer {
   }
 
   void send(
-      CudaMemory from, long index, Dealing dealing, long first, ElementType type, ByteBuffer to) {
-    requireWhole(to, type);
-    to.order(ByteOrder.LITTLE_ENDIAN);
-    Lock held = hold(from, index, dealing, first, to.remaining() / type.bytes());
+      CudaMemory from,
+      long index,
+      Dealing dealing,
+      long first,
+      ElementType type,
+      long count,
+      Memory.Sink to) {
+    Lock held = hold(from, index, dealing, first, count);
     Slot slot = take();
     try {
-      long done = 0;
-      while (to.hasRemaining()) {
-        int bytes = Math.min(SLOT_BYTES, to.remaining());
-        slot.send(dealt(from, index, dealing, first + done), type, to, bytes);
-        done += bytes / type.bytes();
+      for (long done = 0; done < count; ) {
+        int some = (int) Math.min(SLOT_BYTES / type.bytes(), count - done);
+        slot.send(dealt(from, index, dealing, first + done), type, some, to);
+        done += some;
       }
     } finally {
       free.add(slot);
@@ -139,10 +139,10 @@ final class CudaTransfer {
       return device.kernels().wire();
     }
 
-    /** Takes {@code bytes} from a buffer; the first element is number {@code first}. */
-    long receive(Dealt to, ElementType type, ByteBuffer from, int bytes, long first) {
+    /** Takes elements; returns the index of the first that is not finite, or −1. */
+    long receive(Dealt to, ElementType type, int count, Memory.Source from) {
       try {
-        return take(to, type, from, bytes, first);
+        return take(to, type, count, from);
       } catch (RuntimeException e) {
         try {
           forget();
@@ -153,27 +153,27 @@ final class CudaTransfer {
       }
     }
 
-    private long take(Dealt to, ElementType type, ByteBuffer from, int bytes, long first) {
-      host.bytes().clear().put(from.slice(from.position(), bytes));
-      from.position(from.position() + bytes);
+    private long take(Dealt to, ElementType type, int count, Memory.Source from) {
+      int bytes = count * type.bytes();
+      from.read(host.bytes().clear().limit(bytes));
       check(
           JCudaDriver.cuMemcpyHtoDAsync(Cuda.at(staged), host.pointer(), bytes, stream),
           "cuMemcpyHtoDAsync");
       told.bytes().putLong(0, -1);
-      long count = bytes / type.bytes();
-      kernels().receive(stream, Views.wireType(type), staged, to, count, first, nonFinite);
+      kernels().receive(stream, Views.wireType(type), staged, to, count, 0, nonFinite);
       kernels().tellNonFinite(stream, nonFinite, told.address());
       check(JCudaDriver.cuStreamSynchronize(stream), "cuStreamSynchronize");
       return told.bytes().getLong(0);
     }
 
-    void send(Dealt from, ElementType type, ByteBuffer to, int bytes) {
-      kernels().send(stream, Views.wireType(type), from, staged, bytes / type.bytes());
+    void send(Dealt from, ElementType type, int count, Memory.Sink to) {
+      int bytes = count * type.bytes();
+      kernels().send(stream, Views.wireType(type), from, staged, count);
       check(
           JCudaDriver.cuMemcpyDtoHAsync(host.pointer(), Cuda.at(staged), bytes, stream),
           "cuMemcpyDtoHAsync");
       check(JCudaDriver.cuStreamSynchronize(stream), "cuStreamSynchronize");
-      to.put(host.bytes().clear().limit(bytes));
+      to.write(host.bytes().clear().limit(bytes));
     }
   }
 }
