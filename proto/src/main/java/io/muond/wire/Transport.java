@@ -46,7 +46,7 @@ public final class Transport {
 
   /** What may wait in a connection for its socket; streams have limits of their own. */
   private static final WriteBufferWaterMark WRITE_BYTES =
-      new WriteBufferWaterMark(2 << 20, 4 << 20);
+      new WriteBufferWaterMark(1 << 20, 2 << 20);
 
   private static final int PAGE_BYTES = 8_192;
 

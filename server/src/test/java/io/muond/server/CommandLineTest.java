@@ -200,6 +200,7 @@ class CommandLineTest extends CommandLineFixture {
                 "stream",
                 "--sizes=" + (TestEngines.isCuda() ? 60 : 100),
                 "--repeats=1",
+                "--warm-up=0",
                 "--json",
                 "--server=" + daemon.grpc())
             .redirectError(file("err").toFile())
@@ -209,5 +210,14 @@ class CommandLineTest extends CommandLineFixture {
     assertThat(process.exitValue()).as(Files.readString(file("err"))).isZero();
     JsonObject json = JsonParser.parseString(Files.readString(file("json"))).getAsJsonObject();
     assertThat(json.getAsJsonArray("results")).hasSize(1);
+    JsonObject result = json.getAsJsonArray("results").get(0).getAsJsonObject();
+    for (String direction : List.of("push", "pull")) {
+      assertThat(result.get(direction + "_gigabytes_per_second").getAsDouble()).isPositive();
+      assertThat(result.get(direction + "_cpu_seconds_per_gigabyte").getAsDouble()).isPositive();
+      for (String side : List.of("client", "server")) {
+        String name = "%s_%s_allocated_bytes_per_gigabyte".formatted(direction, side);
+        assertThat(result.get(name).getAsDouble()).as(name).isPositive();
+      }
+    }
   }
 }

@@ -9,6 +9,7 @@ import io.muond.client.OpenStep;
 import io.muond.client.Progress;
 import io.muond.client.ReadOptions;
 import io.muond.client.WeightsSink;
+import io.muond.units.ProcessUse;
 import io.muond.v1.CreateModelRequest;
 import io.muond.v1.Manifold;
 import io.muond.v1.Parameter;
@@ -19,6 +20,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.ToDoubleFunction;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -28,12 +30,13 @@ final class BenchStreamCommand extends MeasuringCommand {
   private static final long MEGABYTE = 1_000_000;
   private static final long MAX_MEGABYTES = 8_000;
   private static final double GIGA = 1e9;
+  private static final long TOGETHER = 64 * MEGABYTE;
 
   @Option(
       names = "--sizes",
       split = ",",
       paramLabel = "MB",
-      defaultValue = "1,64",
+      defaultValue = "1,64,1000",
       description = "Sizes in MB. Default: ${DEFAULT-VALUE}.")
   private List<Long> sizes;
 
@@ -41,8 +44,15 @@ final class BenchStreamCommand extends MeasuringCommand {
       names = "--repeats",
       defaultValue = "5",
       paramLabel = "N",
-      description = "Timed transfers, after one that is not. Default: ${DEFAULT-VALUE}.")
+      description = "Timed transfers, at least. Default: ${DEFAULT-VALUE}.")
   private int repeats;
+
+  @Option(
+      names = "--warm-up",
+      defaultValue = "1",
+      paramLabel = "GB",
+      description = "What is moved before, for each size and direction. Default: ${DEFAULT-VALUE}.")
+  private double warmUp;
 
   @Override
   void check() {
@@ -56,6 +66,10 @@ final class BenchStreamCommand extends MeasuringCommand {
       }
     }
     requirePositive("--repeats", repeats);
+    if (!(warmUp >= 0 && warmUp <= MAX_MEGABYTES)) {
+      throw new IllegalArgumentException(
+          "--warm-up: %s (expected: 0 to %d GB)".formatted(warmUp, MAX_MEGABYTES));
+    }
   }
 
   @Override
@@ -72,11 +86,22 @@ final class BenchStreamCommand extends MeasuringCommand {
       console().out().println(Json.text(json(client.target(), results)));
       return;
     }
-    Table table = new Table("MB", "push GB/s", "pull GB/s");
+    Table table = new Table("MB", "", "GB/s", "CPU s/GB", "client MB/GB", "server MB/GB");
     for (Result result : results) {
-      table.row(result.bytes() / MEGABYTE, result.push() / GIGA, result.pull() / GIGA);
+      row(table, result.bytes(), "push", result.push());
+      row(table, result.bytes(), "pull", result.pull());
     }
     console().out().print(table);
+  }
+
+  private static void row(Table table, long bytes, String direction, Moved moved) {
+    table.row(
+        bytes / MEGABYTE,
+        direction,
+        1 / moved.seconds(),
+        moved.cpuSeconds(),
+        moved.clientBytes() / MEGABYTE,
+        moved.serverBytes() / MEGABYTE);
   }
 
   private Result measure(MuondClient client, long bytes) throws IOException {
@@ -89,18 +114,47 @@ final class BenchStreamCommand extends MeasuringCommand {
           Map<String, Ramp> gradients = Map.of("w", new Ramp(elements));
           return new Result(
               bytes,
-              bytes / medianSeconds(() -> push(model, gradients)),
-              bytes / medianSeconds(() -> pull(model)));
+              median(client, bytes, () -> push(model, gradients)),
+              median(client, bytes, () -> pull(model)));
         });
   }
 
-  private double medianSeconds(Transfer transfer) {
-    transfer.seconds();
-    List<Double> seconds = new ArrayList<>();
+  private Moved median(MuondClient client, long bytes, Transfer transfer) {
+    for (double moved = 0; moved < warmUp * GIGA; moved += bytes) {
+      transfer.seconds();
+    }
+    // What processes used is counted for several small transfers together.
+    int together = (int) Math.max(1, TOGETHER / bytes);
+    List<Moved> all = new ArrayList<>();
     for (int i = 0; i < repeats; i++) {
+      all.add(measure(client, bytes, together, transfer));
+    }
+    return new Moved(
+        median(all, Moved::seconds),
+        median(all, Moved::cpuSeconds),
+        median(all, Moved::clientBytes),
+        median(all, Moved::serverBytes));
+  }
+
+  private static double median(List<Moved> all, ToDoubleFunction<Moved> number) {
+    return Statistics.median(all.stream().map(number::applyAsDouble).toList());
+  }
+
+  private static Moved measure(MuondClient client, long bytes, int times, Transfer transfer) {
+    double gigabytes = times * bytes / GIGA;
+    var server = client.serverInfo().getProcessUse();
+    ProcessUse own = ProcessUse.now();
+    List<Double> seconds = new ArrayList<>();
+    for (int i = 0; i < times; i++) {
       seconds.add(transfer.seconds());
     }
-    return Statistics.median(seconds);
+    ProcessUse used = ProcessUse.now().since(own);
+    var then = client.serverInfo().getProcessUse();
+    return new Moved(
+        Statistics.median(seconds) / (bytes / GIGA),
+        (used.cpuSeconds() + then.getCpuSeconds() - server.getCpuSeconds()) / gigabytes,
+        used.allocatedBytes() / gigabytes,
+        (then.getAllocatedBytes() - server.getAllocatedBytes()) / gigabytes);
   }
 
   /** Fills a step, which is then dropped. */
@@ -142,16 +196,31 @@ final class BenchStreamCommand extends MeasuringCommand {
     for (Result result : results) {
       JsonObject entry = new JsonObject();
       entry.addProperty("bytes", result.bytes());
-      entry.add("push_gigabytes_per_second", Json.number(result.push() / GIGA));
-      entry.add("pull_gigabytes_per_second", Json.number(result.pull() / GIGA));
+      add(entry, "push", result.push());
+      add(entry, "pull", result.pull());
       array.add(entry);
     }
     json.add("results", array);
     return json;
   }
 
-  /** Bytes per second in both directions. */
-  private record Result(long bytes, double push, double pull) {}
+  private static void add(JsonObject entry, String direction, Moved moved) {
+    entry.add(direction + "_gigabytes_per_second", Json.number(1 / moved.seconds()));
+    entry.add(direction + "_cpu_seconds_per_gigabyte", Json.number(moved.cpuSeconds()));
+    entry.add(direction + "_client_allocated_bytes_per_gigabyte", Json.number(moved.clientBytes()));
+    entry.add(direction + "_server_allocated_bytes_per_gigabyte", Json.number(moved.serverBytes()));
+  }
+
+  private record Result(long bytes, Moved push, Moved pull) {}
+
+  /**
+   * What moving a GB took.
+   *
+   * @param cpuSeconds of the client's and the server's process
+   * @param clientBytes bytes of objects that the client made
+   * @param serverBytes bytes of objects that the server made
+   */
+  private record Moved(double seconds, double cpuSeconds, double clientBytes, double serverBytes) {}
 
   /** One transfer, timed. */
   private interface Transfer {

@@ -85,7 +85,12 @@ class BenchTest {
   void benchesStreams() {
     assertThat(
             bench(
-                "stream", "--json", "--sizes", "1", "--repeats", "1", "--server", server.address()))
+                "stream",
+                "--json",
+                "--sizes=1",
+                "--repeats=1",
+                "--warm-up=0",
+                "--server=" + server.address()))
         .isZero();
     JsonObject result =
         JsonParser.parseString(output())

@@ -247,6 +247,7 @@ class MainTest {
         "bench step --msign-steps 0",
         "bench stream --sizes 0",
         "bench stream --sizes ,",
+        "bench stream --warm-up -1",
         "help bogus"
       })
   void wrongCommandsAreOneLine(String line) {

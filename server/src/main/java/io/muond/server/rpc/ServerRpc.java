@@ -10,6 +10,7 @@ import io.muond.v1.GetServerInfoRequest;
 import io.muond.v1.GetServerInfoResponse;
 import io.muond.v1.MeasureGemmRequest;
 import io.muond.v1.MeasureGemmResponse;
+import io.muond.v1.ProcessUse;
 import io.muond.v1.ServerServiceGrpc;
 
 /** The server service. */
@@ -40,9 +41,19 @@ final class ServerRpc extends ServerServiceGrpc.ServerServiceImplBase {
             .setEngine(models.devices().all().get(0).engine().kind())
             .setMaxMessageBytes(GrpcServer.MAX_MESSAGE_BYTES)
             .setStepTimeout(Durations.proto(models.stepTimeout()))
-            .setHasDataDirectory(hasDataDirectory);
+            .setHasDataDirectory(hasDataDirectory)
+            .setProcessUse(processUse());
     models.devices().all().forEach(device -> info.addDevices(describe(device.engine())));
     return info.build();
+  }
+
+  private static ProcessUse processUse() {
+    var use = io.muond.units.ProcessUse.now();
+    return ProcessUse.newBuilder()
+        .setCpuSeconds(use.cpuSeconds())
+        .setAllocatedBytes(use.allocatedBytes())
+        .setHeapBytes(use.heapBytes())
+        .build();
   }
 
   private static Device describe(Engine engine) {

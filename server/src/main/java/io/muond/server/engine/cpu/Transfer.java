@@ -5,6 +5,7 @@ import io.muond.server.engine.ElementType;
 import io.muond.server.engine.Memory;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.LongBuffer;
 import java.nio.ShortBuffer;
 import java.util.concurrent.locks.Lock;
 
@@ -167,20 +168,21 @@ final class Transfer {
     }
   }
 
-  /** As below, of float32 elements in native memory. */
+  /** As below, of float32 elements where they lie. */
   private static int firstNotFinite(ByteBuffer x, int n) {
-    long found = 0;
-    int i = 0;
-    for (; i + 1 < n; i += 2) {
+    LongBuffer pairs = x.asLongBuffer();
+    long carried = 0;
+    for (int i = 0; i < n / 2; i++) {
       // An exponent of all ones carries into its sign's place, which is free.
-      found |= (x.getLong(i * Float.BYTES) & EXPONENTS) + EXPONENT_UNITS;
+      carried |= (pairs.get(i) & EXPONENTS) + EXPONENT_UNITS;
     }
-    if ((found & SIGNS) == 0 && (i == n || Float.isFinite(x.getFloat(i * Float.BYTES)))) {
+    boolean lastIsFinite = n % 2 == 0 || Float.isFinite(x.getFloat((n - 1) * Float.BYTES));
+    if ((carried & SIGNS) == 0 && lastIsFinite) {
       return -1;
     }
-    for (int j = 0; j < n; j++) {
-      if (!Float.isFinite(x.getFloat(j * Float.BYTES))) {
-        return j;
+    for (int i = 0; i < n; i++) {
+      if (!Float.isFinite(x.getFloat(i * Float.BYTES))) {
+        return i;
       }
     }
     throw new AssertionError("finite elements were taken for others");
