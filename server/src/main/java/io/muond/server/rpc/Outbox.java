@@ -10,8 +10,8 @@ import java.util.function.Consumer;
  * so that a slow client costs no memory. Thread-safe.
  */
 final class Outbox<T> {
-  /** Two chunks of weights: one on its way while the next is read. */
-  private static final int READY_BYTES = 2 << 20;
+  /** A chunk of weights may wait while the next is read; more is in the connection. */
+  private static final int READY_BYTES = 1 << 20;
 
   private final ServerCallStreamObserver<T> call;
   private final Runnable onEmpty;
