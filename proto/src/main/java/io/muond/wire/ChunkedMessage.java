@@ -25,10 +25,14 @@ public final class ChunkedMessage<M extends MessageLite> implements AutoCloseabl
   private final M envelope;
   private final int chunkCount;
 
-  private ChunkedMessage(MessageBytes bytes, M envelope, int chunkCount) {
+  /** What {@link #forEachChunk} shows; at first the last chunk. */
+  private final ReceivedChunk chunk;
+
+  private ChunkedMessage(MessageBytes bytes, M envelope, int chunkCount, ReceivedChunk chunk) {
     this.bytes = bytes;
     this.envelope = envelope;
     this.chunkCount = chunkCount;
+    this.chunk = chunk;
   }
 
   /**
@@ -59,7 +63,7 @@ public final class ChunkedMessage<M extends MessageLite> implements AutoCloseabl
         rest.length == 0
             ? prototype
             : (M) prototype.getParserForType().parseFrom(rest.bytes, 0, rest.length);
-    return new ChunkedMessage<>(bytes, envelope, chunks);
+    return new ChunkedMessage<>(bytes, envelope, chunks, chunk);
   }
 
   /** The message without its chunks. */
@@ -80,7 +84,10 @@ public final class ChunkedMessage<M extends MessageLite> implements AutoCloseabl
     if (chunkCount == 0) {
       return;
     }
-    ReceivedChunk chunk = new ReceivedChunk(bytes);
+    if (chunkCount == 1) {
+      action.accept(chunk);
+      return;
+    }
     int end = bytes.size();
     try {
       for (bytes.seek(0); bytes.position() < end; ) {

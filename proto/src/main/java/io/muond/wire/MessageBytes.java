@@ -20,7 +20,7 @@ final class MessageBytes {
   /** As deep as protobuf follows messages and groups inside each other. */
   static final int MAX_DEPTH = 100;
 
-  private static final int PIECES = 8;
+  private static final int PIECES = 6;
 
   private InputStream stream;
   private ByteBuffer[] pieces = new ByteBuffer[PIECES];
@@ -179,8 +179,9 @@ final class MessageBytes {
   /** Text of so many bytes from the position on, which the caller knows to be there. */
   String text(int length) throws InvalidProtocolBufferException {
     byte[] bytes = new byte[length];
-    copy(position, bytes, 0, length);
-    seek(position + length);
+    for (int i = 0; i < length; i++) {
+      bytes[i] = next();
+    }
     String text = new String(bytes, StandardCharsets.UTF_8);
     // What cannot be decoded became this; whether it came as such is rarely the question.
     if (text.indexOf('\uFFFD') >= 0) {

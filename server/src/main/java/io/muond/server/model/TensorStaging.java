@@ -20,6 +20,7 @@ final class TensorStaging {
   static final int MAX_CHUNK_BYTES = 32 * BLOCK_BYTES;
 
   private final ParameterSpec parameter;
+  private final long floats;
   private final DeviceTensor target;
   private final BitSet arrived = new BitSet();
   private ElementType type;
@@ -34,6 +35,7 @@ final class TensorStaging {
    */
   TensorStaging(ParameterSpec parameter, DeviceTensor target) {
     this.parameter = parameter;
+    this.floats = parameter.floats();
     this.target = target;
   }
 
@@ -57,7 +59,7 @@ final class TensorStaging {
     }
     ElementType chunkType = requireType(chunk.dataType());
     requireShape(chunk);
-    long total = Math.multiplyExact(parameter.floats(), (long) chunkType.bytes());
+    long total = Math.multiplyExact(floats, chunkType.bytes());
     requireRange(chunk, total);
     begin(chunkType, chunk.dataTypeValue(), total);
     int first = (int) (chunk.offset() / BLOCK_BYTES);
@@ -202,7 +204,7 @@ final class TensorStaging {
   /** Bytes still to come; in float32 while the data type is not known. */
   synchronized long missingBytes() {
     int elementBytes = type == null ? Float.BYTES : type.bytes();
-    return Math.multiplyExact(parameter.floats(), (long) elementBytes) - receivedBytes;
+    return Math.multiplyExact(floats, elementBytes) - receivedBytes;
   }
 
   /** The digest of the tensor's bytes and data type, whatever the order of their arrival. */
