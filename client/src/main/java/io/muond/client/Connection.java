@@ -32,6 +32,10 @@ final class Connection implements AutoCloseable {
 
   private final Settings settings;
   private final ManagedChannel channel;
+
+  /** Of every call. */
+  private final CallOptions options;
+
   private final ScheduledExecutorService scheduler;
   private final Retrier retrier;
 
@@ -39,9 +43,13 @@ final class Connection implements AutoCloseable {
     this.settings = settings;
     long connectMillis =
         Math.max(Retrier.MIN_CONNECT_MILLIS, settings.reconnectTimeout().toMillis());
+    requireProtected(address, settings);
+    this.options =
+        settings.tokenFile().isEmpty()
+            ? CallOptions.DEFAULT
+            : CallOptions.DEFAULT.withCallCredentials(new BearerToken(settings.tokenFile().get()));
     this.channel =
-        NettyChannelBuilder.forAddress(address.host(), address.port())
-            .usePlaintext()
+        NettyChannelBuilder.forAddress(address.host(), address.port(), settings.tls().credentials())
             // Repetitions are decided here, where it is known what is safe.
             .disableRetry()
             .initialFlowControlWindow(FLOW_CONTROL_WINDOW)
@@ -57,8 +65,21 @@ final class Connection implements AutoCloseable {
         new Retrier(
             scheduler,
             settings.reconnectTimeout(),
+            settings.deadline(),
             channel::resetConnectBackoff,
             address.toString());
+  }
+
+  /** A token is as good as what it opens: it is not shown to the whole network by mistake. */
+  private static void requireProtected(Address address, Settings settings) {
+    if (settings.tokenFile().isPresent()
+        && !settings.tls().enabled()
+        && !settings.allowPlaintext()
+        && !address.isLoopback()) {
+      throw new IllegalArgumentException(
+          "token: %s is beyond loopback, in plaintext (expected: TLS, or that plaintext is allowed)"
+              .formatted(address));
+    }
   }
 
   private static ScheduledExecutorService newScheduler() {
@@ -93,7 +114,7 @@ final class Connection implements AutoCloseable {
     return retrier.run(
         safety,
         attempt -> {
-          ClientCall<Q, R> call = newCall(method, deadline(attempt.trace(CallOptions.DEFAULT)));
+          ClientCall<Q, R> call = newCall(method, deadline(attempt.trace(options)));
           Answer<R> answer = new Answer<>(call);
           ClientCalls.asyncUnaryCall(call, request, answer);
           return answer.future();
@@ -106,7 +127,7 @@ final class Connection implements AutoCloseable {
     return retrier.run(
         safety,
         attempt -> {
-          ClientCall<Q, R> call = newCall(method, streaming(attempt.trace(CallOptions.DEFAULT)));
+          ClientCall<Q, R> call = newCall(method, streaming(attempt.trace(options)));
           Upload<Q, R> upload = new Upload<>(call, requests.get());
           ClientCalls.asyncClientStreamingCall(call, upload);
           return upload.future();
@@ -119,7 +140,7 @@ final class Connection implements AutoCloseable {
     return retrier.run(
         Retrier.Safety.REPEATABLE,
         attempt -> {
-          ClientCall<Q, R> call = newCall(method, attempt.trace(CallOptions.DEFAULT));
+          ClientCall<Q, R> call = newCall(method, attempt.trace(options));
           Download<R, T> download = new Download<>(call, reader.get());
           ClientCalls.asyncServerStreamingCall(call, request, download);
           return download.future();
@@ -129,21 +150,20 @@ final class Connection implements AutoCloseable {
   /** Opens a Step call for {@code stream}, without repetitions. */
   void openSteps(Attempt attempt, StepStream stream) {
     ClientCalls.asyncBidiStreamingCall(
-        newCall(StepServiceGrpc.getStepMethod(), streaming(attempt.trace(CallOptions.DEFAULT))),
-        stream);
+        newCall(StepServiceGrpc.getStepMethod(), streaming(attempt.trace(options))), stream);
   }
 
-  private <Q, R> ClientCall<Q, R> newCall(MethodDescriptor<Q, R> method, CallOptions options) {
-    return channel.newCall(method, options);
+  private <Q, R> ClientCall<Q, R> newCall(MethodDescriptor<Q, R> method, CallOptions call) {
+    return channel.newCall(method, call);
   }
 
-  private CallOptions deadline(CallOptions options) {
-    return options.withDeadlineAfter(settings.deadline().toNanos(), TimeUnit.NANOSECONDS);
+  private CallOptions deadline(CallOptions call) {
+    return call.withDeadlineAfter(settings.deadline().toNanos(), TimeUnit.NANOSECONDS);
   }
 
   /** Lets a few chunks wait in the transport, so that it never idles while the next is read. */
-  private CallOptions streaming(CallOptions options) {
-    return options.withOnReadyThreshold(2 * settings.chunkSize());
+  private CallOptions streaming(CallOptions call) {
+    return call.withOnReadyThreshold(2 * settings.chunkSize());
   }
 
   @Override
