@@ -38,7 +38,12 @@ class MainTest {
 
   private DaemonProcess serve() throws IOException {
     return DaemonProcess.serve(
-        directory, "--host=0.0.0.0", "--memory=64MiB", "--data-dir=" + directory.resolve("data"));
+        directory,
+        "--host=0.0.0.0",
+        "--allow-plaintext",
+        "--allow-anonymous",
+        "--memory=64MiB",
+        "--data-dir=" + directory.resolve("data"));
   }
 
   @Test

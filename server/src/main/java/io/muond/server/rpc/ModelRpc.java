@@ -3,8 +3,10 @@ package io.muond.server.rpc;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import io.muond.server.model.Model;
+import io.muond.server.model.ModelHost;
 import io.muond.server.model.ModelRegistry;
 import io.muond.server.model.WeightsReader;
+import io.muond.server.security.Caller;
 import io.muond.v1.CreateModelRequest;
 import io.muond.v1.CreateModelResponse;
 import io.muond.v1.DeleteModelRequest;
@@ -28,20 +30,26 @@ import io.muond.v1.WriteWeightsResponse;
 
 /** The model service. */
 final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
-  private final ModelRegistry models;
+  private final ModelHost host;
   private final Answers answers;
 
-  ModelRpc(ModelRegistry models, Answers answers) {
-    this.models = models;
+  ModelRpc(ModelHost host, Answers answers) {
+    this.host = host;
     this.answers = answers;
+  }
+
+  /** Those of whoever calls. */
+  private ModelRegistry models() {
+    return host.of(Caller.current().principal());
   }
 
   @Override
   public void createModel(CreateModelRequest request, StreamObserver<CreateModelResponse> call) {
+    Caller.current().concerns(request.getModel());
     answers.later(
         call,
         () ->
-            models
+            models()
                 .create(request)
                 .thenApply(
                     model -> CreateModelResponse.newBuilder().setModel(model.describe()).build()));
@@ -53,7 +61,7 @@ final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
         call,
         () ->
             GetModelResponse.newBuilder()
-                .setModel(models.get(request.getModel()).describe())
+                .setModel(models().get(request.getModel()).describe())
                 .build());
   }
 
@@ -63,16 +71,17 @@ final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
         call,
         () ->
             ListModelsResponse.newBuilder()
-                .addAllModels(models.list().stream().map(Model::describe).toList())
+                .addAllModels(models().list().stream().map(Model::describe).toList())
                 .build());
   }
 
   @Override
   public void deleteModel(DeleteModelRequest request, StreamObserver<DeleteModelResponse> call) {
+    Caller.current().concerns(request.getModel());
     answers.later(
         call,
         () ->
-            models
+            models()
                 .delete(request.getModel(), request.getKeepCheckpoints())
                 .thenApply(freed -> DeleteModelResponse.newBuilder().setFreedBytes(freed).build()));
   }
@@ -83,7 +92,7 @@ final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
         call,
         () -> {
           RenewLeaseResponse.Builder response = RenewLeaseResponse.newBuilder();
-          models
+          models()
               .get(request.getModel())
               .renewLease()
               .ifPresent(end -> response.setExpireTime(Durations.proto(end)));
@@ -93,13 +102,14 @@ final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
 
   @Override
   public void setWorkers(SetWorkersRequest request, StreamObserver<SetWorkersResponse> call) {
-    answers.later(call, () -> models.get(request.getModel()).setWorkers(request.getWorkersList()));
+    answers.later(
+        call, () -> models().get(request.getModel()).setWorkers(request.getWorkersList()));
   }
 
   @Override
   public StreamObserver<WriteWeightsRequest> writeWeights(
       StreamObserver<WriteWeightsResponse> call) {
-    return new UploadCall(models, answers.executor(), call);
+    return new UploadCall(models(), answers.executor(), call);
   }
 
   @Override
@@ -108,7 +118,7 @@ final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
     Outbox<ReadWeightsResponse> outbox = outbox(responses);
     Throwable failure = null;
     try {
-      outbox.send(new WeightsSource(models.get(request.getModel()).read(request)));
+      outbox.send(new WeightsSource(models().get(request.getModel()).read(request)));
     } catch (Throwable e) {
       failure = e;
     }
@@ -119,7 +129,7 @@ final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
   public void inspectModel(
       InspectModelRequest request, StreamObserver<InspectModelResponse> responses) {
     InspectCall call = new InspectCall((ServerCallStreamObserver<InspectModelResponse>) responses);
-    call.begin(() -> models.get(request.getModel()).inspect(request));
+    call.begin(() -> models().get(request.getModel()).inspect(request));
   }
 
   /** What a call with one request and many answers sends. */

@@ -4,8 +4,10 @@ import com.google.protobuf.Duration;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import io.muond.server.model.Committed;
+import io.muond.server.model.ModelHost;
 import io.muond.server.model.ModelRegistry;
 import io.muond.server.model.MuondException;
+import io.muond.server.security.Caller;
 import io.muond.v1.AbortStepRequest;
 import io.muond.v1.AbortStepResponse;
 import io.muond.v1.CommitStepRequest;
@@ -25,22 +27,27 @@ final class StepRpc extends StepServiceGrpc.StepServiceImplBase {
   /** Owns what OpenStep opens: it outlives the call. */
   private static final Object NO_CALL = new Object();
 
-  private final ModelRegistry models;
+  private final ModelHost host;
   private final Answers answers;
   private final Set<StepCall> stepCalls = ConcurrentHashMap.newKeySet();
 
-  StepRpc(ModelRegistry models, Answers answers) {
-    this.models = models;
+  StepRpc(ModelHost host, Answers answers) {
+    this.host = host;
     this.answers = answers;
+  }
+
+  /** Those of whoever calls. */
+  private ModelRegistry models() {
+    return host.of(Caller.current().principal());
   }
 
   @Override
   public void openStep(OpenStepRequest request, StreamObserver<OpenStepResponse> call) {
-    Duration expiresAfter = Durations.proto(models.stepTimeout());
+    Duration expiresAfter = Durations.proto(host.stepTimeout());
     answers.later(
         call,
         () ->
-            models
+            models()
                 .get(request.getHeader().getModel())
                 .open(request.getHeader(), NO_CALL)
                 .thenApply(
@@ -53,7 +60,7 @@ final class StepRpc extends StepServiceGrpc.StepServiceImplBase {
 
   @Override
   public StreamObserver<FillStepRequest> fillStep(StreamObserver<FillStepResponse> call) {
-    return new FillCall(models, answers.executor(), call);
+    return new FillCall(models(), answers.executor(), call);
   }
 
   @Override
@@ -65,7 +72,7 @@ final class StepRpc extends StepServiceGrpc.StepServiceImplBase {
     call.setOnCancelHandler(outbox::cancel);
     try {
       var unused =
-          models
+          models()
               .get(request.getHeader().getModel())
               .find(request.getHeader())
               .commit(request.getOptions())
@@ -93,7 +100,7 @@ final class StepRpc extends StepServiceGrpc.StepServiceImplBase {
     answers.later(
         call,
         () ->
-            models
+            models()
                 .get(request.getHeader().getModel())
                 .abort(request.getHeader())
                 .thenApply(next -> AbortStepResponse.newBuilder().setNextStep(next).build()));
@@ -101,7 +108,7 @@ final class StepRpc extends StepServiceGrpc.StepServiceImplBase {
 
   @Override
   public StreamObserver<StepRequest> step(StreamObserver<StepResponse> responses) {
-    StepCall call = new StepCall(models, answers.executor(), responses, stepCalls::remove);
+    StepCall call = new StepCall(models(), answers.executor(), responses, stepCalls::remove);
     stepCalls.add(call);
     return call;
   }
