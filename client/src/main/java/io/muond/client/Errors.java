@@ -24,6 +24,9 @@ final class Errors {
   private static final Pattern NATIVE_CALL =
       Pattern.compile("^\\w+\\(\\.*\\) failed with error\\(-?\\d+\\): ");
 
+  /** How grpc-java words a connection that ends before the server has said anything. */
+  private static final String CLOSED = "Network closed for unknown reason";
+
   private Errors() {}
 
   /** The exception for any failure; one that is a {@link MuondException} already stays. */
@@ -99,6 +102,9 @@ final class Errors {
     String description = status.getDescription();
     if (description == null) {
       description = cause.getMessage() == null ? cause.toString() : cause.getMessage();
+    }
+    if (description.equals(CLOSED)) {
+      return "it closes the connection without a word (does it expect TLS? has it too many?)";
     }
     // "io exception" alone says nothing: the socket's own words follow it.
     return status.getCode() == Status.Code.UNAVAILABLE && status.getCause() != null

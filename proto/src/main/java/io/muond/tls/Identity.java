@@ -25,10 +25,12 @@ public record Identity(List<X509Certificate> chain, PrivateKey key) {
     requireNonNull(key, "key is null");
   }
 
-  /** Reads both; refuses a key that is another's, and a certificate that is not valid now. */
+  /**
+   * Reads both; refuses a key that is another's. Whether the certificate is valid now is for
+   * whoever is shown it to say.
+   */
   public static Identity read(Path certificates, Path key) throws BadFileException {
     List<X509Certificate> chain = Pem.certificates(certificates);
-    requireValid(certificates, chain.get(0));
     PublicKey known = chain.get(0).getPublicKey();
     PrivateKey read = Pem.key(key, known.getAlgorithm());
     if (!belongTogether(known, read)) {
@@ -36,6 +38,13 @@ public record Identity(List<X509Certificate> chain, PrivateKey key) {
           key, "another's key (expected: that of the certificate in " + certificates + ")", null);
     }
     return new Identity(chain, read);
+  }
+
+  /** As {@link #read}; refuses a certificate that is not valid now, too. */
+  public static Identity readValid(Path certificates, Path key) throws BadFileException {
+    Identity identity = read(certificates, key);
+    requireValid(certificates, identity.chain().get(0));
+    return identity;
   }
 
   private static void requireValid(Path file, X509Certificate certificate) throws BadFileException {

@@ -76,6 +76,15 @@ final class Connections implements AutoCloseable {
   void end(SocketAddress peer) {
     Channel channel = open.get(peer);
     if (channel != null) {
+      // Past the handlers, which would wait for its calls.
+      channel.eventLoop().execute(() -> channel.unsafe().close(channel.voidPromise()));
+    }
+  }
+
+  /** Lets the calls on the connection from {@code peer} end, and then closes it. */
+  void retire(SocketAddress peer) {
+    Channel channel = open.get(peer);
+    if (channel != null) {
       var unused = channel.close();
     }
   }

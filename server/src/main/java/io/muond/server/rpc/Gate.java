@@ -24,7 +24,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.function.Consumer;
 
 /**
  * Lets calls in: those whose caller is known and has not had all that it may have. What it refuses,
@@ -46,23 +45,22 @@ final class Gate implements ServerInterceptor {
           ErrorReason.QUOTA_EXCEEDED.name());
 
   private final Security security;
+  private final Connections connections;
   private final Map<Object, Live> live = new ConcurrentHashMap<>();
 
   /** A call under way. */
   private record Live(Caller caller, SocketAddress peer, String method) {}
 
-  Gate(Security security) {
+  Gate(Security security, Connections connections) {
     this.security = requireNonNull(security, "security is null");
+    this.connections = requireNonNull(connections, "connections is null");
   }
 
-  /**
-   * Ends the connections of those whose calls go on though a new one would be refused.
-   *
-   * @param end closes the connection from a peer
-   */
-  void endUnknown(Consumer<SocketAddress> end) {
+  /** Ends the connections of those whose calls go on though a new one would be refused. */
+  void endUnknown() {
     for (Live call : live.values()) {
       if (!call.caller().isStillKnown()) {
+        connections.end(call.peer());
         security
             .audit()
             .note(
@@ -71,7 +69,6 @@ final class Gate implements ServerInterceptor {
                 call.method(),
                 "",
                 "connection ended: the credential is no longer valid");
-        end.accept(call.peer());
       }
     }
   }
@@ -116,6 +113,10 @@ final class Gate implements ServerInterceptor {
     private void refuse(Throwable refusal) {
       StatusRuntimeException failure = Errors.status(refusal);
       close(failure.getStatus(), failure.getTrailers());
+      if (!security.authenticator().isValid(getAttributes())) {
+        // A renewed certificate is shown on a new connection only.
+        connections.retire(peer);
+      }
     }
 
     @Override

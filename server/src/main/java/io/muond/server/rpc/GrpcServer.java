@@ -83,7 +83,7 @@ public final class GrpcServer implements AutoCloseable {
             steps,
             new CheckpointRpc(models, answers),
             new ServerRpc(models, answers, settings.hasDataDirectory()));
-    Gate gate = new Gate(security);
+    Gate gate = new Gate(security, connections);
     NettyServerBuilder builder =
         builder(settings.address(), security)
             // The interceptor added last is called first.
@@ -97,14 +97,16 @@ public final class GrpcServer implements AutoCloseable {
         .flatMap(all -> all)
         .forEach(s -> builder.addService(RawMessages.of(s)));
     this.server = start(builder);
-    security.whenCredentialsMayHaveEnded(() -> gate.endUnknown(connections::end));
+    security.whenCredentialsMayHaveEnded(gate::endUnknown);
     setStatus(services, ServingStatus.SERVING);
     var unused =
         models.devices().allLost().thenRun(() -> setStatus(services, ServingStatus.NOT_SERVING));
   }
 
   private NettyServerBuilder builder(InetSocketAddress address, Security security) {
-    return NettyServerBuilder.forAddress(address, security.credentials())
+    NettyServerBuilder builder = NettyServerBuilder.forAddress(address);
+    security.tls().ifPresent(builder::sslContext);
+    return builder
         .executor(executor)
         .initialFlowControlWindow(MAX_MESSAGE_BYTES)
         .maxInboundMessageSize(MAX_MESSAGE_BYTES + OVERHEAD_BYTES)

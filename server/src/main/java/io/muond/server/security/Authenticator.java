@@ -69,6 +69,11 @@ public final class Authenticator {
     return new Caller(CertificateNames.principal(known), () -> CertificateNames.isValid(known));
   }
 
+  /** Whether a connection's certificate, if it has one, is valid now. */
+  public boolean isValid(Attributes transport) {
+    return !certificates || certificate(transport).map(CertificateNames::isValid).orElse(true);
+  }
+
   private static Optional<String> token(Metadata headers) {
     Iterable<String> all = headers.getAll(AUTHORIZATION);
     if (all == null) {

@@ -1,9 +1,6 @@
 package io.muond.server.security;
 
-import io.grpc.InsecureServerCredentials;
-import io.grpc.ServerCredentials;
-import io.grpc.TlsServerCredentials;
-import io.grpc.TlsServerCredentials.ClientAuth;
+import io.grpc.netty.shaded.io.netty.handler.ssl.SslContext;
 import io.muond.files.BadFileException;
 import io.muond.tls.Identity;
 import io.muond.tls.IdentityKeyManager;
@@ -18,7 +15,7 @@ public final class Security implements AutoCloseable {
   private final Quotas quotas = new Quotas(System::nanoTime);
   private final AuditLog audit = new AuditLog();
   private final Authenticator authenticator;
-  private final ServerCredentials credentials;
+  private final Optional<SslContext> tls;
 
   /**
    * Where things are; what is absent is not asked for.
@@ -52,7 +49,7 @@ public final class Security implements AutoCloseable {
    */
   public Security(Files files) throws BadFileException {
     try {
-      credentials = credentials(files);
+      tls = files.certificates().isEmpty() ? Optional.empty() : Optional.of(tls(files));
       AtomicReference<TokenFile> tokens = new AtomicReference<>();
       if (files.tokens().isPresent()) {
         Path file = files.tokens().get();
@@ -71,29 +68,23 @@ public final class Security implements AutoCloseable {
     }
   }
 
-  private ServerCredentials credentials(Files files) throws BadFileException {
-    if (files.certificates().isEmpty()) {
-      return InsecureServerCredentials.create();
-    }
-    Path certificates = files.certificates().get();
+  private SslContext tls(Files files) throws BadFileException {
+    Path certificates = files.certificates().orElseThrow();
     Path key = files.key().orElseThrow();
     AtomicReference<Identity> identity = new AtomicReference<>();
     watch.readAndWatch(
-        List.of(certificates, key), () -> identity.set(Identity.read(certificates, key)));
-    TlsServerCredentials.Builder tls =
-        TlsServerCredentials.newBuilder().keyManager(new IdentityKeyManager(identity::get));
-    if (files.clientAuthorities().isPresent()) {
+        List.of(certificates, key), () -> identity.set(Identity.readValid(certificates, key)));
+    Optional<ClientTrust> trust = files.clientAuthorities().map(file -> new ClientTrust());
+    if (trust.isPresent()) {
       Path file = files.clientAuthorities().get();
-      ClientTrust trust = new ClientTrust();
-      watch.readAndWatch(List.of(file), () -> trust.read(file));
-      tls.trustManager(trust).clientAuth(ClientAuth.REQUIRE);
+      watch.readAndWatch(List.of(file), () -> trust.get().read(file));
     }
-    return tls.build();
+    return ServerTls.context(new IdentityKeyManager(identity::get), trust);
   }
 
-  /** How connections are made. */
-  public ServerCredentials credentials() {
-    return credentials;
+  /** How connections are protected; empty for plaintext. */
+  public Optional<SslContext> tls() {
+    return tls;
   }
 
   /** Says who calls. */
