@@ -10,7 +10,6 @@ import io.micrometer.core.instrument.binder.system.UptimeMetrics;
 import io.micrometer.core.instrument.config.MeterFilter;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
-import io.muond.files.BadFileException;
 import io.muond.server.checkpoint.CheckpointException;
 import io.muond.server.checkpoint.CheckpointStore;
 import io.muond.server.engine.Engine;
@@ -61,7 +60,7 @@ final class Daemon implements AutoCloseable {
       drainTimeout = config.drainTimeout;
       InetAddress address = address(config.host);
       host = address.isAnyLocalAddress() ? "127.0.0.1" : config.host;
-      Security security = own(security(config, address));
+      Security security = own(config.security.open(config.host, address));
       PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
       // It counts nanoseconds; all else here is in base units.
       registry.config().meterFilter(MeterFilter.denyNameStartsWith("process.cpu.time"));
@@ -71,7 +70,7 @@ final class Daemon implements AutoCloseable {
       engineKind = engines.get(0).kind();
       Optional<CheckpointStore> checkpoints = checkpoints(config);
       ModelHost models = own(models(config, engines, registry, checkpoints, security));
-      restore(models);
+      restore(models, security);
       bind(registry, models);
       grpc = own(grpc(config, address, models, security, registry));
       http = own(http(config, address, registry, models));
@@ -101,18 +100,6 @@ final class Daemon implements AutoCloseable {
       return InetAddress.getByName(host);
     } catch (UnknownHostException e) {
       throw new StartException("--host: " + host + " (expected: an address of this machine)", e);
-    }
-  }
-
-  private static Security security(ServerConfig config, InetAddress address) throws StartException {
-    Optional<String> fault = config.security.fault(config.host, address);
-    if (fault.isPresent()) {
-      throw new StartException(fault.get(), null);
-    }
-    try {
-      return new Security(config.security.files());
-    } catch (BadFileException e) {
-      throw new StartException(e.getMessage(), e);
     }
   }
 
@@ -149,9 +136,17 @@ final class Daemon implements AutoCloseable {
     }
   }
 
-  private static void restore(ModelHost models) throws StartException {
+  private static void restore(ModelHost models, Security security) throws StartException {
     try {
       models.restoreAll();
+      int orphans = models.of(ModelHost.ANONYMOUS).list().size();
+      if (security.isAuthenticating() && orphans > 0) {
+        logger.warn(
+            "{} models are nobody's, since nobody was asked for a name when they were made: moving"
+                + " models/NAME to principals/WHO/models/NAME while the server is stopped gives one"
+                + " to WHO",
+            orphans);
+      }
     } catch (CheckpointException e) {
       throw new StartException("--data-dir: " + e.getMessage(), e);
     }

@@ -1,5 +1,7 @@
 package io.muond.server;
 
+import io.muond.files.BadFileException;
+import io.muond.server.Daemon.StartException;
 import io.muond.server.security.Security;
 import java.net.InetAddress;
 import java.nio.file.Path;
@@ -61,6 +63,24 @@ final class SecurityConfig {
       description = "connections at once; more are closed (default: ${DEFAULT-VALUE})")
   int maxConnections;
 
+  /**
+   * Reads the files.
+   *
+   * @param host as it was given
+   * @param address that it means
+   */
+  Security open(String host, InetAddress address) throws StartException {
+    Optional<String> fault = fault(host, address);
+    if (fault.isPresent()) {
+      throw new StartException(fault.get(), null);
+    }
+    try {
+      return new Security(files());
+    } catch (BadFileException e) {
+      throw new StartException(e.getMessage(), e);
+    }
+  }
+
   /** The files to read. */
   Security.Files files() {
     return new Security.Files(
@@ -71,12 +91,7 @@ final class SecurityConfig {
         Optional.ofNullable(quotas));
   }
 
-  /**
-   * What is wrong with these settings, if anything is.
-   *
-   * @param host as it was given
-   * @param address that it means
-   */
+  /** What is wrong with these settings, if anything is. */
   Optional<String> fault(String host, InetAddress address) {
     if ((certificates == null) != (key == null)) {
       return Optional.of("--tls-cert, --tls-key: only one of them (expected: both or neither)");

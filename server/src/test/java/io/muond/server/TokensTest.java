@@ -22,168 +22,24 @@ import io.muond.client.MuondClient;
 import io.muond.client.MuondException;
 import io.muond.client.StepOptions;
 import io.muond.client.Tensor;
-import io.muond.server.security.TestAuthority;
 import io.muond.v1.CheckpointServiceGrpc;
-import io.muond.v1.CreateModelRequest;
 import io.muond.v1.ErrorReason;
 import io.muond.v1.ModelServiceGrpc;
-import io.muond.v1.Parameter;
-import io.muond.v1.ParameterList;
 import io.muond.v1.StepServiceGrpc;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
-import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
-/** A daemon with TLS, tokens and quotas, and who may do what with it. */
-class TokensTest {
-  private static final String ALICE = "alice-secret-0123456789";
-  private static final String BOB = "bob-secret-0123456789";
-  private static final String CAROL = "carol-secret-0123456789";
-  private static final String SLOW = "slow-secret-0123456789";
-  private static final String WRONG = "wrong-secret-0123456789";
-
-  @TempDir static Path shared;
-
-  private static TestAuthority authority;
-  private static DaemonProcess daemon;
-  private static Path tokens;
-
-  @BeforeAll
-  static void start() throws Exception {
-    authority = new TestAuthority(shared, "authority");
-    tokens = shared.resolve("tokens");
-    Files.writeString(tokens, standing());
-    Files.writeString(
-        shared.resolve("quotas.json"),
-        """
-        {"default": {"models": 3, "device_memory": "1MiB", "streams": 20},
-         "principals": {"slow": {"requests_per_second": 4, "burst": 2},
-                        "carol": {"streams": 2}}}
-        """);
-    daemon = serve();
-  }
-
-  private static String standing() {
-    return "# who has which token\nalice "
-        + ALICE
-        + "\nbob "
-        + hash(BOB)
-        + "\n\ncarol "
-        + CAROL
-        + "\nslow "
-        + SLOW
-        + "\n";
-  }
-
-  private static String hash(String token) {
-    try {
-      return "sha256:"
-          + HexFormat.of()
-              .formatHex(
-                  MessageDigest.getInstance("SHA-256")
-                      .digest(token.getBytes(StandardCharsets.UTF_8)));
-    } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError(e);
-    }
-  }
-
-  private static DaemonProcess serve() throws Exception {
-    TestAuthority.Issued own = authority.issue("server", Duration.ofDays(1));
-    return DaemonProcess.serve(
-        shared,
-        "--engine=cpu",
-        "--memory=64MiB",
-        "--host=0.0.0.0",
-        "--data-dir=" + shared.resolve("data"),
-        "--tls-cert=" + own.certificate(),
-        "--tls-key=" + own.key(),
-        "--token-file=" + tokens,
-        "--quota-file=" + shared.resolve("quotas.json"));
-  }
-
-  @AfterAll
-  static void stop() throws Exception {
-    String said = daemon.stderr();
-    assertThat(daemon.terminate()).isZero();
-    assertThat(said + daemon.stderr()).contains("audit: ").doesNotContain("secret-0123456789");
-  }
-
-  private static MuondClient client(String token) {
-    return client(token, Duration.ofSeconds(5));
-  }
-
-  private static MuondClient client(String token, Duration deadline) {
-    try {
-      Path file = Files.writeString(Files.createTempFile(shared, "token", ""), token + "\n");
-      return MuondClient.builder(daemon.grpc())
-          .tls(authority.file())
-          .token(file)
-          .deadline(deadline)
-          .build();
-    } catch (IOException e) {
-      throw new AssertionError(e);
-    }
-  }
-
-  private static CreateModelRequest model(String name, long rows) {
-    return CreateModelRequest.newBuilder()
-        .setModel(name)
-        .setSeed(1)
-        .setParameters(
-            ParameterList.newBuilder()
-                .addParameters(Parameter.newBuilder().setName("w").addShape(rows).addShape(2)))
-        .build();
-  }
-
-  /** The lines of the audit log so far. */
-  private static List<String> audited() throws IOException {
-    return daemon.said().stream().filter(line -> line.contains(" audit: ")).toList();
-  }
-
-  /** Runs something that is refused, and returns how; it must leave one line in the audit log. */
-  private static MuondException refused(String line, Runnable call) throws IOException {
-    int before = audited().size();
-    MuondException refusal = refused(call);
-    List<String> after = audited();
-    assertThat(after).hasSize(before + 1);
-    assertThat(after.get(before)).containsPattern(line);
-    return refusal;
-  }
-
-  private static MuondException refused(Runnable call) {
-    try {
-      call.run();
-    } catch (MuondException e) {
-      return e;
-    }
-    throw new AssertionError("not refused");
-  }
-
-  private static void await(BooleanSupplier condition) {
-    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
-    while (!condition.getAsBoolean()) {
-      assertThat(System.nanoTime()).isLessThan(deadline);
-      LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(20));
-    }
-  }
-
+/** Who may call a daemon with tokens, and with what. */
+class TokensTest extends TokensFixture {
   @Test
   void whoeverHasNoTokenIsRefused() throws IOException {
     try (MuondClient none = MuondClient.builder(daemon.grpc()).tls(authority.file()).build();
@@ -356,99 +212,6 @@ class TokensTest {
     }
   }
 
-  @Test
-  void moreThanAPrincipalMayHave() throws Exception {
-    try (MuondClient carol = client(CAROL);
-        MuondClient alice = client(ALICE)) {
-      MuondException memory =
-          refused(
-              "principal=\"carol\" .*CreateModel model=\"large\""
-                  + " outcome=RESOURCE_EXHAUSTED/QUOTA_EXCEEDED$",
-              () -> carol.createModel(model("large", 1 << 16)));
-      assertThat(memory.code()).isEqualTo(Status.Code.RESOURCE_EXHAUSTED);
-      assertThat(memory.metadata())
-          .containsEntry("principal", "carol")
-          .containsEntry("quota", "device_memory")
-          .containsEntry("limit", "1048576")
-          .containsEntry("used", "0");
-      for (int i = 0; i < 3; i++) {
-        carol.createModel(model("m" + i, 4)).close();
-      }
-      MuondException models = refused("QUOTA_EXCEEDED$", () -> carol.createModel(model("m3", 4)));
-      assertThat(models.metadata())
-          .containsEntry("quota", "models")
-          .containsEntry("limit", "3")
-          .containsEntry("used", "3");
-      // What carol may not is nothing to alice, and what carol frees is carol's again.
-      alice.createModel(model("m3", 4)).close();
-      alice.deleteModel("m3", false);
-      carol.deleteModel("m0", false);
-      carol.createModel(model("m3", 4)).close();
-      for (int i = 1; i < 4; i++) {
-        carol.deleteModel("m" + i, false);
-      }
-    }
-  }
-
-  /** Handles keep their streams open between steps. */
-  @Test
-  void moreCallsThanAPrincipalMayHave() throws Exception {
-    Map<String, Tensor> gradient = Map.of("w", Tensor.of(new float[8], 4, 2));
-    try (MuondClient carol = client(CAROL)) {
-      try (ModelHandle first = carol.createModel(model("first", 4));
-          ModelHandle second = carol.createModel(model("second", 4))) {
-        first.step(gradient, StepOptions.learningRate(0.1));
-        second.step(gradient, StepOptions.learningRate(0.1));
-        MuondException refusal = refused("QUOTA_EXCEEDED$", carol::listModels);
-        assertThat(refusal.metadata())
-            .containsEntry("quota", "streams")
-            .containsEntry("limit", "2")
-            .containsEntry("used", "2");
-      }
-      await(() -> !isRefused(carol));
-      carol.deleteModel("first", false);
-      carol.deleteModel("second", false);
-    }
-  }
-
-  private static boolean isRefused(MuondClient client) {
-    try {
-      client.serverInfo();
-      return false;
-    } catch (MuondException e) {
-      assertThat(e.is(ErrorReason.QUOTA_EXCEEDED)).isTrue();
-      return true;
-    }
-  }
-
-  /** The client waits for its turn, for as long as its deadline lets it. */
-  @Test
-  void aRateIsWaitedOut() throws Exception {
-    try (MuondClient patient = client(SLOW);
-        MuondClient hasty = client(SLOW, Duration.ofMillis(50))) {
-      long began = System.nanoTime();
-      for (int i = 0; i < 6; i++) {
-        patient.serverInfo();
-      }
-      // Two at once, then four a second.
-      assertThat(System.nanoTime() - began).isGreaterThan(TimeUnit.MILLISECONDS.toNanos(900));
-      MuondException refusal = null;
-      for (int i = 0; refusal == null; i++) {
-        assertThat(i).isLessThan(4);
-        try {
-          hasty.serverInfo();
-        } catch (MuondException e) {
-          refusal = e;
-        }
-      }
-      assertThat(refusal.metadata())
-          .containsEntry("quota", "requests_per_second")
-          .containsEntry("limit", "4.0");
-      assertThat(refusal.retryDelay().orElseThrow())
-          .isBetween(Duration.ofMillis(1), Duration.ofMillis(250));
-    }
-  }
-
   /** A token that is taken away ends what goes on with it, and nothing of others'. */
   @Test
   void tokensAreReadAgainWhileStreamsRun() throws Exception {
@@ -531,5 +294,36 @@ class TokensTest {
     CommandLineFixture.expectFailure(
         CommandLineFixture.muond("status", server, "--tls-ca=" + token),
         List.of(token + ": no certificates (expected: PEM"));
+  }
+
+  /** What was made when everybody was anonymous is nobody's, and the log says so. */
+  @Test
+  void modelsOfBeforeAreNobodys() throws Exception {
+    Path data = shared.resolve("before");
+    try (DaemonProcess open = DaemonProcess.serve(shared, "--engine=cpu", "--data-dir=" + data);
+        MuondClient anybody = MuondClient.connect(open.grpc())) {
+      anybody.createModel(model("orphan", 4)).close();
+      anybody.saveCheckpoint("orphan");
+      assertThat(open.terminate()).isZero();
+    }
+    try (DaemonProcess closed =
+            DaemonProcess.serve(
+                shared, "--engine=cpu", "--token-file=" + tokens, "--data-dir=" + data);
+        MuondClient alice =
+            MuondClient.builder(closed.grpc())
+                .token(Files.writeString(shared.resolve("alice"), ALICE))
+                .build()) {
+      assertThat(closed.stderr()).contains("1 models are nobody's");
+      assertThat(alice.listModels()).isEmpty();
+    }
+    Files.createDirectories(data.resolve("principals/alice/models"));
+    Files.move(data.resolve("models/orphan"), data.resolve("principals/alice/models/orphan"));
+    try (DaemonProcess again =
+            DaemonProcess.serve(
+                shared, "--engine=cpu", "--token-file=" + tokens, "--data-dir=" + data);
+        MuondClient alice =
+            MuondClient.builder(again.grpc()).token(shared.resolve("alice")).build()) {
+      assertThat(alice.getModel("orphan").getName()).isEqualTo("orphan");
+    }
   }
 }

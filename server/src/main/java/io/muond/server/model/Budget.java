@@ -32,7 +32,7 @@ final class Budget {
   synchronized void requireRoom(long models) {
     long limit = allowance.get().models();
     if (!suspended && models >= limit) {
-      throw Refusals.quotaExceeded(
+      throw AccessRefusals.quotaExceeded(
           principal, "models", models, limit, models + " models (expected: fewer than " + limit);
     }
   }
@@ -41,7 +41,7 @@ final class Budget {
   synchronized void take(long needed) {
     long limit = allowance.get().deviceBytes();
     if (!suspended && (bytes > limit || needed > limit - bytes)) {
-      throw Refusals.quotaExceeded(
+      throw AccessRefusals.quotaExceeded(
           principal,
           "device_memory",
           bytes,

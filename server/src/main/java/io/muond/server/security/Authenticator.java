@@ -5,8 +5,8 @@ import static java.util.Objects.requireNonNull;
 import io.grpc.Attributes;
 import io.grpc.Grpc;
 import io.grpc.Metadata;
+import io.muond.server.model.AccessRefusals;
 import io.muond.server.model.ModelHost;
-import io.muond.server.model.Refusals;
 import java.security.cert.X509Certificate;
 import java.util.Iterator;
 import java.util.Locale;
@@ -63,8 +63,8 @@ public final class Authenticator {
         certificate.orElseThrow(
             () ->
                 certificates
-                    ? Refusals.unauthenticated("certificate", "absent (expected: a client's)")
-                    : Refusals.unauthenticated(
+                    ? AccessRefusals.unauthenticated("certificate", "absent (expected: a client's)")
+                    : AccessRefusals.unauthenticated(
                         "token", "absent (expected: a header authorization: Bearer TOKEN)"));
     return new Caller(CertificateNames.principal(known), () -> CertificateNames.isValid(known));
   }
@@ -82,7 +82,7 @@ public final class Authenticator {
     Iterator<String> values = all.iterator();
     String value = values.next();
     if (values.hasNext() || !value.toLowerCase(Locale.ROOT).startsWith(SCHEME)) {
-      throw Refusals.unauthenticated(
+      throw AccessRefusals.unauthenticated(
           "token", "malformed (expected: one header authorization: Bearer TOKEN)");
     }
     return Optional.of(value.substring(SCHEME.length()).strip());
@@ -96,7 +96,8 @@ public final class Authenticator {
             .principal(digest)
             .orElseThrow(
                 () ->
-                    Refusals.unauthenticated("token", "unknown (expected: one of this server's)"));
+                    AccessRefusals.unauthenticated(
+                        "token", "unknown (expected: one of this server's)"));
     return new Caller(
         principal, () -> file.get().principal(digest).filter(principal::equals).isPresent());
   }

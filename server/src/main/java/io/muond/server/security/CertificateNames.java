@@ -1,6 +1,6 @@
 package io.muond.server.security;
 
-import io.muond.server.model.Refusals;
+import io.muond.server.model.AccessRefusals;
 import java.security.cert.CertificateParsingException;
 import java.security.cert.X509Certificate;
 import java.time.Instant;
@@ -21,7 +21,7 @@ final class CertificateNames {
   static String principal(X509Certificate certificate) {
     String name = commonName(certificate).or(() -> dnsName(certificate)).orElse("");
     if (!Principals.isName(name)) {
-      throw Refusals.unauthenticated(
+      throw AccessRefusals.unauthenticated(
           "certificate",
           "subject "
               + certificate.getSubjectX500Principal()
@@ -67,7 +67,7 @@ final class CertificateNames {
   /** Refuses one that is not valid now. */
   static void requireValid(X509Certificate certificate) {
     if (!isValid(certificate)) {
-      throw Refusals.unauthenticated(
+      throw AccessRefusals.unauthenticated(
           "certificate",
           "of "
               + certificate.getSubjectX500Principal()

@@ -53,7 +53,7 @@ record QuotaFile(Limits standard, Map<String, Limits> own) {
       return new QuotaFile(limits("default", standard), Map.copyOf(own));
     } catch (IOException e) {
       throw BadFileException.unreadable(file, e);
-    } catch (JsonParseException | IllegalStateException e) {
+    } catch (JsonParseException | IllegalStateException | ClassCastException e) {
       throw new BadFileException(
           file, "not such JSON (expected: {\"default\": {...}, \"principals\": {...}})", e);
     } catch (IllegalArgumentException e) {

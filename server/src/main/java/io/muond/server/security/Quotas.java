@@ -2,8 +2,8 @@ package io.muond.server.security;
 
 import static java.util.Objects.requireNonNull;
 
+import io.muond.server.model.AccessRefusals;
 import io.muond.server.model.Allowance;
-import io.muond.server.model.Refusals;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -58,7 +58,7 @@ public final class Quotas {
 
     private synchronized void begin(Limits limits, long now) {
       if (streams >= limits.streams()) {
-        throw Refusals.tooManyStreams(principal, streams, limits.streams());
+        throw AccessRefusals.tooManyStreams(principal, streams, limits.streams());
       }
       takeToken(limits, now);
       streams++;
@@ -76,7 +76,7 @@ public final class Quotas {
       filled = now;
       if (tokens < 1) {
         long wait = (long) Math.ceil((1 - tokens) / rate * NANOS);
-        throw Refusals.tooManyRequests(principal, rate, Duration.ofNanos(wait));
+        throw AccessRefusals.tooManyRequests(principal, rate, Duration.ofNanos(wait));
       }
       tokens--;
     }

@@ -28,7 +28,7 @@ import java.util.function.Function;
 
 /** The real services over TCP, on engines that stay the test's. */
 final class EnginesServer implements AutoCloseable {
-  private static final int MAX_CONNECTIONS = 2_048;
+  static final int MAX_CONNECTIONS = 100;
 
   final ModelHost host;
 
