@@ -30,6 +30,7 @@ abstract class TokensFixture {
   static final String BOB = "bob-secret-0123456789";
   static final String CAROL = "carol-secret-0123456789";
   static final String SLOW = "slow-secret-0123456789";
+  static final String RARE = "rare-secret-0123456789";
   static final String WRONG = "wrong-secret-0123456789";
 
   @TempDir static Path shared;
@@ -48,6 +49,7 @@ abstract class TokensFixture {
         """
         {"default": {"models": 3, "device_memory": "1MiB", "streams": 20},
          "principals": {"slow": {"requests_per_second": 4, "burst": 2},
+                        "rare": {"requests_per_second": 0.01, "burst": 1},
                         "carol": {"streams": 2}}}
         """);
     daemon = serve();
@@ -62,6 +64,8 @@ abstract class TokensFixture {
         + CAROL
         + "\nslow "
         + SLOW
+        + "\nrare "
+        + RARE
         + "\n";
   }
 
@@ -99,16 +103,12 @@ abstract class TokensFixture {
   }
 
   static MuondClient client(String token) {
-    return client(token, Duration.ofSeconds(5));
-  }
-
-  static MuondClient client(String token, Duration deadline) {
     try {
       Path file = Files.writeString(Files.createTempFile(shared, "token", ""), token + "\n");
       return MuondClient.builder(daemon.grpc())
           .tls(authority.file())
           .token(file)
-          .deadline(deadline)
+          .deadline(Duration.ofSeconds(20))
           .build();
     } catch (IOException e) {
       throw new AssertionError(e);

@@ -85,6 +85,10 @@ public final class ModelHost implements AutoCloseable {
    *     #ANONYMOUS}
    */
   public ModelRegistry of(String principal) {
+    ModelRegistry known = registries.get(principal);
+    if (known != null) {
+      return known;
+    }
     return registries.computeIfAbsent(
         principal, p -> registry(p, platform.with(new ModelStore(store(p), storage))));
   }

@@ -108,14 +108,19 @@ final class Connections implements AutoCloseable {
         return;
       }
       full = false;
+      // None if it has gone already.
       SocketAddress peer = channel.remoteAddress();
-      open.put(peer, channel);
+      if (peer != null) {
+        open.put(peer, channel);
+      }
       var unused =
           channel
               .closeFuture()
               .addListener(
                   closed -> {
-                    open.remove(peer, channel);
+                    if (peer != null) {
+                      open.remove(peer, channel);
+                    }
                     count.decrementAndGet();
                   });
       channel.pipeline().addLast(new HandshakeWatch());

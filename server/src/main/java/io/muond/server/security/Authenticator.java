@@ -57,7 +57,7 @@ public final class Authenticator {
     certificate.ifPresent(CertificateNames::requireValid);
     Optional<String> token = tokens.isPresent() ? token(headers) : Optional.empty();
     if (token.isPresent()) {
-      return byToken(token.get());
+      return byToken(token.get(), certificate);
     }
     X509Certificate known =
         certificate.orElseThrow(
@@ -88,7 +88,7 @@ public final class Authenticator {
     return Optional.of(value.substring(SCHEME.length()).strip());
   }
 
-  private Caller byToken(String token) {
+  private Caller byToken(String token, Optional<X509Certificate> certificate) {
     byte[] digest = TokenFile.digest(token);
     Supplier<TokenFile> file = tokens.orElseThrow();
     String principal =
@@ -99,7 +99,10 @@ public final class Authenticator {
                     AccessRefusals.unauthenticated(
                         "token", "unknown (expected: one of this server's)"));
     return new Caller(
-        principal, () -> file.get().principal(digest).filter(principal::equals).isPresent());
+        principal,
+        () ->
+            file.get().principal(digest).filter(principal::equals).isPresent()
+                && certificate.map(CertificateNames::isValid).orElse(true));
   }
 
   private static Optional<X509Certificate> certificate(Attributes transport) {

@@ -48,11 +48,20 @@ final class FileWatch implements AutoCloseable {
     every(group::look);
   }
 
-  /** Runs {@code work}, which throws nothing, from time to time. */
+  /** Runs {@code work} from time to time. */
   void every(Runnable work) {
     var unused =
         timer.scheduleWithFixedDelay(
-            work, PERIOD.toMillis(), PERIOD.toMillis(), TimeUnit.MILLISECONDS);
+            () -> attempt(work), PERIOD.toMillis(), PERIOD.toMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  /** A timer does not repeat what has thrown once. */
+  private static void attempt(Runnable work) {
+    try {
+      work.run();
+    } catch (Throwable e) {
+      logger.error("what is done from time to time failed", e);
+    }
   }
 
   @Override
