@@ -104,9 +104,7 @@ public final class GrpcServer implements AutoCloseable {
   }
 
   private NettyServerBuilder builder(InetSocketAddress address, Security security) {
-    NettyServerBuilder builder = NettyServerBuilder.forAddress(address);
-    security.tls().ifPresent(builder::sslContext);
-    return builder
+    return NettyServerBuilder.forAddress(address, security.credentials())
         .executor(executor)
         .initialFlowControlWindow(MAX_MESSAGE_BYTES)
         .maxInboundMessageSize(MAX_MESSAGE_BYTES + OVERHEAD_BYTES)

@@ -1,6 +1,7 @@
 package io.muond.server.security;
 
-import io.grpc.netty.shaded.io.netty.handler.ssl.SslContext;
+import io.grpc.InsecureServerCredentials;
+import io.grpc.ServerCredentials;
 import io.muond.files.BadFileException;
 import io.muond.tls.Identity;
 import io.muond.tls.IdentityKeyManager;
@@ -15,7 +16,7 @@ public final class Security implements AutoCloseable {
   private final Quotas quotas = new Quotas(System::nanoTime);
   private final AuditLog audit = new AuditLog();
   private final Authenticator authenticator;
-  private final Optional<SslContext> tls;
+  private final ServerCredentials credentials;
 
   /**
    * Where things are; what is absent is not asked for.
@@ -49,7 +50,8 @@ public final class Security implements AutoCloseable {
    */
   public Security(Files files) throws BadFileException {
     try {
-      tls = files.certificates().isEmpty() ? Optional.empty() : Optional.of(tls(files));
+      credentials =
+          files.certificates().isEmpty() ? InsecureServerCredentials.create() : tls(files);
       AtomicReference<TokenFile> tokens = new AtomicReference<>();
       if (files.tokens().isPresent()) {
         Path file = files.tokens().get();
@@ -68,7 +70,7 @@ public final class Security implements AutoCloseable {
     }
   }
 
-  private SslContext tls(Files files) throws BadFileException {
+  private ServerCredentials tls(Files files) throws BadFileException {
     Path certificates = files.certificates().orElseThrow();
     Path key = files.key().orElseThrow();
     AtomicReference<Identity> identity = new AtomicReference<>();
@@ -79,12 +81,12 @@ public final class Security implements AutoCloseable {
       Path file = files.clientAuthorities().get();
       watch.readAndWatch(List.of(file), () -> trust.get().read(file));
     }
-    return ServerTls.context(new IdentityKeyManager(identity::get), trust);
+    return ServerTls.credentials(new IdentityKeyManager(identity::get), trust);
   }
 
-  /** How connections are protected; empty for plaintext. */
-  public Optional<SslContext> tls() {
-    return tls;
+  /** How connections are protected. */
+  public ServerCredentials credentials() {
+    return credentials;
   }
 
   /** Says who calls. */

@@ -1,6 +1,8 @@
 package io.muond.server.security;
 
+import io.grpc.ServerCredentials;
 import io.grpc.netty.shaded.io.grpc.netty.GrpcSslContexts;
+import io.grpc.netty.shaded.io.grpc.netty.NettySslContextServerCredentials;
 import io.grpc.netty.shaded.io.netty.handler.ssl.ClientAuth;
 import io.grpc.netty.shaded.io.netty.handler.ssl.OpenSslServerSessionContext;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslContext;
@@ -29,13 +31,14 @@ final class ServerTls {
    *
    * @param clients judges clients' certificates; if absent they need none
    */
-  static SslContext context(KeyManager identity, Optional<? extends TrustManager> clients) {
+  static ServerCredentials credentials(
+      KeyManager identity, Optional<? extends TrustManager> clients) {
     try {
       SslContextBuilder builder = GrpcSslContexts.configure(SslContextBuilder.forServer(identity));
       clients.ifPresent(judge -> builder.trustManager(judge).clientAuth(ClientAuth.REQUIRE));
       SslContext context = builder.build();
       forgetSessions(context);
-      return context;
+      return NettySslContextServerCredentials.create(context);
     } catch (SSLException e) {
       throw new IllegalStateException("TLS cannot be set up", e);
     }
