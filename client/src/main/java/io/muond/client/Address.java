@@ -2,6 +2,9 @@ package io.muond.client;
 
 import static java.util.Objects.requireNonNull;
 
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+
 /** Where a server listens. */
 record Address(String host, int port) {
   /**
@@ -23,6 +26,15 @@ record Address(String host, int port) {
       throw wrong(target);
     }
     return new Address(bracketed ? host.substring(1, host.length() - 1) : host, number);
+  }
+
+  /** Whether what is sent there stays on this machine. */
+  boolean isLoopback() {
+    try {
+      return InetAddress.getByName(host).isLoopbackAddress();
+    } catch (UnknownHostException e) {
+      return false;
+    }
   }
 
   private static IllegalArgumentException wrong(String target) {

@@ -2,7 +2,6 @@ package io.muond.client;
 
 import io.grpc.CallOptions;
 import io.grpc.ClientCall;
-import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.MethodDescriptor;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
@@ -37,6 +36,10 @@ final class Connection implements AutoCloseable {
   private final Settings settings;
   private final ExecutorService executor;
   private final ManagedChannel channel;
+
+  /** Of every call. */
+  private final CallOptions options;
+
   private final ScheduledExecutorService scheduler;
   private final Retrier retrier;
 
@@ -44,13 +47,18 @@ final class Connection implements AutoCloseable {
     this.settings = settings;
     long connectMillis =
         Math.max(Retrier.MIN_CONNECT_MILLIS, settings.reconnectTimeout().toMillis());
+    requireProtected(address, settings);
+    this.options =
+        settings.tokenFile().isEmpty()
+            ? CallOptions.DEFAULT
+            : CallOptions.DEFAULT.withCallCredentials(new BearerToken(settings.tokenFile().get()));
     this.executor = Executors.newCachedThreadPool(Transport.threads("muond-calls"));
     this.channel =
         tuned(
             NettyChannelBuilder.forAddress(
                     address.host(),
                     address.port(),
-                    Transport.wideFrames(InsecureChannelCredentials.create()))
+                    Transport.wideFrames(settings.tls().credentials()))
                 // Repetitions are decided here, where it is known what is safe.
                 .disableRetry()
                 .initialFlowControlWindow(FLOW_CONTROL_WINDOW)
@@ -65,6 +73,7 @@ final class Connection implements AutoCloseable {
         new Retrier(
             scheduler,
             settings.reconnectTimeout(),
+            settings.deadline(),
             channel::resetConnectBackoff,
             address.toString());
   }
@@ -72,6 +81,18 @@ final class Connection implements AutoCloseable {
   private ManagedChannel tuned(NettyChannelBuilder builder) {
     Transport.tune(builder);
     return builder.executor(executor).build();
+  }
+
+  /** A token is as good as what it opens: it is not shown to the whole network by mistake. */
+  private static void requireProtected(Address address, Settings settings) {
+    if (settings.tokenFile().isPresent()
+        && !settings.tls().enabled()
+        && !settings.allowPlaintext()
+        && !address.isLoopback()) {
+      throw new IllegalArgumentException(
+          "token: %s is beyond loopback, in plaintext (expected: TLS, or that plaintext is allowed)"
+              .formatted(address));
+    }
   }
 
   private static ScheduledExecutorService newScheduler() {
@@ -106,7 +127,7 @@ final class Connection implements AutoCloseable {
     return retrier.run(
         safety,
         attempt -> {
-          ClientCall<Q, R> call = newCall(method, deadline(attempt.trace(CallOptions.DEFAULT)));
+          ClientCall<Q, R> call = newCall(method, deadline(attempt.trace(options)));
           Answer<R> answer = new Answer<>(call);
           ClientCalls.asyncUnaryCall(call, request, answer);
           return answer.future();
@@ -121,8 +142,7 @@ final class Connection implements AutoCloseable {
     return retrier.run(
         safety,
         attempt -> {
-          ClientCall<OutgoingMessage, R> call =
-              newCall(method, streaming(attempt.trace(CallOptions.DEFAULT)));
+          ClientCall<OutgoingMessage, R> call = newCall(method, streaming(attempt.trace(options)));
           Upload<R> upload = new Upload<>(call, requests.get());
           ClientCalls.asyncClientStreamingCall(call, upload);
           return upload.future();
@@ -135,7 +155,7 @@ final class Connection implements AutoCloseable {
     return retrier.run(
         Retrier.Safety.REPEATABLE,
         attempt -> {
-          ClientCall<Q, R> call = newCall(method, attempt.trace(CallOptions.DEFAULT));
+          ClientCall<Q, R> call = newCall(method, attempt.trace(options));
           Download<R, T> download = new Download<>(call, reader.get());
           ClientCalls.asyncServerStreamingCall(call, request, download);
           return download.future();
@@ -145,20 +165,20 @@ final class Connection implements AutoCloseable {
   /** Opens a Step call for {@code stream}, without repetitions. */
   void openSteps(Attempt attempt, StepStream stream) {
     ClientCalls.asyncBidiStreamingCall(
-        newCall(TensorMethods.STEP, streaming(attempt.trace(CallOptions.DEFAULT))), stream);
+        newCall(TensorMethods.STEP, streaming(attempt.trace(options))), stream);
   }
 
-  private <Q, R> ClientCall<Q, R> newCall(MethodDescriptor<Q, R> method, CallOptions options) {
-    return channel.newCall(method, options);
+  private <Q, R> ClientCall<Q, R> newCall(MethodDescriptor<Q, R> method, CallOptions call) {
+    return channel.newCall(method, call);
   }
 
-  private CallOptions deadline(CallOptions options) {
-    return options.withDeadlineAfter(settings.deadline().toNanos(), TimeUnit.NANOSECONDS);
+  private CallOptions deadline(CallOptions call) {
+    return call.withDeadlineAfter(settings.deadline().toNanos(), TimeUnit.NANOSECONDS);
   }
 
   /** Lets a few chunks wait in the transport, so that it never idles while the next is read. */
-  private CallOptions streaming(CallOptions options) {
-    return options.withOnReadyThreshold(2 * settings.chunkSize());
+  private CallOptions streaming(CallOptions call) {
+    return call.withOnReadyThreshold(2 * settings.chunkSize());
   }
 
   @Override

@@ -2,14 +2,19 @@ package io.muond.client;
 
 import com.google.protobuf.Any;
 import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.Message;
 import com.google.rpc.ErrorInfo;
+import com.google.rpc.RetryInfo;
 import io.grpc.Status;
 import io.grpc.protobuf.StatusProto;
+import java.time.Duration;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.regex.Pattern;
+import javax.net.ssl.SSLException;
 
 /** Maps whatever a call can end with to a {@link MuondException}. */
 final class Errors {
@@ -18,6 +23,9 @@ final class Errors {
   /** How the native transport begins: {@code finishConnect(..) failed with error(-111): }. */
   private static final Pattern NATIVE_CALL =
       Pattern.compile("^\\w+\\(\\.*\\) failed with error\\(-?\\d+\\): ");
+
+  /** How grpc-java words a connection that ends before the server has said anything. */
+  private static final String CLOSED = "Network closed for unknown reason";
 
   private Errors() {}
 
@@ -32,8 +40,30 @@ final class Errors {
           Status.Code.CANCELLED, "", "the call was cancelled", Map.of(), cause);
     }
     Status status = Status.fromThrowable(cause);
+    Optional<String> tls = tlsFault(status.getCause());
+    if (tls.isPresent()) {
+      return new MuondException(Status.Code.UNAUTHENTICATED, "", tls.get(), Map.of(), cause);
+    }
     return new MuondException(
-        code(status), reason(cause), message(status, cause), metadata(cause), cause);
+        code(status),
+        reason(cause),
+        message(status, cause),
+        metadata(cause),
+        retryDelay(cause),
+        cause);
+  }
+
+  /** What kept TLS from being set up. The transport calls it UNAVAILABLE, but it will stay so. */
+  private static Optional<String> tlsFault(Throwable failure) {
+    boolean tls = false;
+    Throwable root = failure;
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      tls |= cause instanceof SSLException;
+      root = cause;
+    }
+    return tls
+        ? Optional.of("TLS: " + (root.getMessage() == null ? root.toString() : root.getMessage()))
+        : Optional.empty();
   }
 
   /**
@@ -78,6 +108,9 @@ final class Errors {
     if (description == null) {
       description = cause.getMessage() == null ? cause.toString() : cause.getMessage();
     }
+    if (description.equals(CLOSED)) {
+      return "it closes the connection without a word (does it expect TLS? has it too many?)";
+    }
     // "io exception" alone says nothing: the socket's own words follow it.
     return status.getCode() == Status.Code.UNAVAILABLE && status.getCause() != null
         ? rootMessage(status.getCause(), description)
@@ -105,27 +138,32 @@ final class Errors {
   }
 
   private static ErrorInfo info(Throwable failure) {
+    ErrorInfo info = detail(failure, ErrorInfo.class);
+    return info != null && info.getDomain().equals(DOMAIN) ? info : null;
+  }
+
+  private static Duration retryDelay(Throwable failure) {
+    RetryInfo retry = detail(failure, RetryInfo.class);
+    return retry == null
+        ? null
+        : Duration.ofSeconds(retry.getRetryDelay().getSeconds(), retry.getRetryDelay().getNanos());
+  }
+
+  /** What the server says more of a failure, or null. */
+  private static <T extends Message> T detail(Throwable failure, Class<T> kind) {
     com.google.rpc.Status status = StatusProto.fromThrowable(failure);
     if (status == null) {
       return null;
     }
     for (Any detail : status.getDetailsList()) {
-      if (detail.is(ErrorInfo.class)) {
-        ErrorInfo info = unpack(detail);
-        if (info != null && info.getDomain().equals(DOMAIN)) {
-          return info;
+      if (detail.is(kind)) {
+        try {
+          return detail.unpack(kind);
+        } catch (InvalidProtocolBufferException e) {
+          // It does not parse: the status itself still says what happened.
         }
       }
     }
     return null;
-  }
-
-  private static ErrorInfo unpack(Any detail) {
-    try {
-      return detail.unpack(ErrorInfo.class);
-    } catch (InvalidProtocolBufferException e) {
-      // The details do not parse: the status itself still says what happened.
-      return null;
-    }
   }
 }

@@ -33,8 +33,10 @@ import io.muond.v1.SaveCheckpointResponse;
 import io.muond.v1.ServerServiceGrpc;
 import io.muond.v1.SetWorkersRequest;
 import io.muond.v1.SetWorkersResponse;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -284,42 +286,88 @@ public final class MuondClient implements AutoCloseable {
 
     /** How long one try of a call with a single answer may take. Default 5 minutes. */
     public Builder deadline(Duration deadline) {
-      requireNonNull(deadline, "deadline is null");
-      settings =
-          new Settings(
-              deadline,
-              settings.reconnectTimeout(),
-              settings.chunkSize(),
-              settings.maxMessageBytes());
+      settings = settings.withDeadline(requireNonNull(deadline, "deadline is null"));
       return this;
     }
 
     /** How long the server may be gone before calls give up. Default 10 s; 0: try once. */
     public Builder reconnectTimeout(Duration timeout) {
-      requireNonNull(timeout, "timeout is null");
-      settings =
-          new Settings(
-              settings.deadline(), timeout, settings.chunkSize(), settings.maxMessageBytes());
+      settings = settings.withReconnectTimeout(requireNonNull(timeout, "timeout is null"));
       return this;
     }
 
     /** Bytes of tensor data in one message: a multiple of 64 KiB up to 2 MiB. Default 1 MiB. */
     public Builder chunkSize(int bytes) {
-      settings =
-          new Settings(
-              settings.deadline(), settings.reconnectTimeout(), bytes, settings.maxMessageBytes());
+      settings = settings.withChunkSize(bytes);
       return this;
     }
 
     /** The largest message accepted from the server, in bytes, at least 4 MiB. Default 64 MiB. */
     public Builder maxMessageBytes(int bytes) {
-      settings =
-          new Settings(
-              settings.deadline(), settings.reconnectTimeout(), settings.chunkSize(), bytes);
+      settings = settings.withMaxMessageBytes(bytes);
       return this;
     }
 
-    /** The client; it connects when it is first used. */
+    /** Protects connections by TLS; the system says whose certificates are trusted. */
+    public Builder tls() {
+      settings = settings.withTls(settings.tls().withSystemAuthorities());
+      return this;
+    }
+
+    /**
+     * Protects connections by TLS.
+     *
+     * @param authorities a PEM file: who may have signed the server's certificate
+     */
+    public Builder tls(Path authorities) {
+      settings =
+          settings.withTls(
+              settings.tls().withAuthorities(requireNonNull(authorities, "authorities is null")));
+      return this;
+    }
+
+    /**
+     * Shows the server a certificate, over TLS. Both files are read for every new connection, so
+     * that they can be renewed.
+     *
+     * @param certificates a PEM file: the client's, then those that signed it
+     * @param key a PEM file: its PKCS #8 key
+     */
+    public Builder certificate(Path certificates, Path key) {
+      settings =
+          settings.withTls(
+              settings
+                  .tls()
+                  .withIdentity(
+                      requireNonNull(certificates, "certificates is null"),
+                      requireNonNull(key, "key is null")));
+      return this;
+    }
+
+    /**
+     * Shows the server a bearer token. The file is read for every call, so that it can be renewed.
+     *
+     * @param file holds the token
+     */
+    public Builder token(Path file) {
+      settings =
+          settings.withToken(
+              Optional.of(requireNonNull(file, "file is null")), settings.allowPlaintext());
+      return this;
+    }
+
+    /** Lets the token travel beyond loopback without TLS. By default that is refused. */
+    public Builder allowPlaintext() {
+      settings = settings.withToken(settings.tokenFile(), true);
+      return this;
+    }
+
+    /**
+     * The client; it connects when it is first used.
+     *
+     * @throws IllegalArgumentException if the token would travel unprotected
+     * @throws java.io.UncheckedIOException if a file of certificates or keys cannot be used
+     */
     public MuondClient build() {
       return new MuondClient(address, settings);
     }

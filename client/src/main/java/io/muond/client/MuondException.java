@@ -3,6 +3,7 @@ package io.muond.client;
 import static java.util.Objects.requireNonNull;
 
 import io.grpc.Status;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 
@@ -16,6 +17,7 @@ public final class MuondException extends RuntimeException {
   private final Status.Code code;
   private final String reason;
   private final transient Map<String, String> metadata;
+  private final Duration retryDelay;
 
   /** A failure with a reason; "" where the server gave none. */
   public MuondException(
@@ -24,10 +26,26 @@ public final class MuondException extends RuntimeException {
       String message,
       Map<String, String> metadata,
       Throwable cause) {
+    this(code, reason, message, metadata, null, cause);
+  }
+
+  /**
+   * A failure that may be over later.
+   *
+   * @param retryDelay null if it is not known when
+   */
+  MuondException(
+      Status.Code code,
+      String reason,
+      String message,
+      Map<String, String> metadata,
+      Duration retryDelay,
+      Throwable cause) {
     super(requireNonNull(message, "message is null"), cause);
     this.code = requireNonNull(code, "code is null");
     this.reason = requireNonNull(reason, "reason is null");
     this.metadata = Map.copyOf(metadata);
+    this.retryDelay = retryDelay;
   }
 
   /** The gRPC status code. */
@@ -48,6 +66,11 @@ public final class MuondException extends RuntimeException {
   /** What came with the reason, as the reason's documentation says. */
   public Map<String, String> metadata() {
     return metadata == null ? Map.of() : metadata;
+  }
+
+  /** After which the server takes the call, if it said so. Calls wait for that by themselves. */
+  public Optional<Duration> retryDelay() {
+    return Optional.ofNullable(retryDelay);
   }
 
   /** One entry of the metadata. */

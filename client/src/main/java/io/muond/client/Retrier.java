@@ -8,6 +8,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -34,17 +35,23 @@ final class Retrier {
 
   private final ScheduledExecutorService scheduler;
   private final Duration reconnectTimeout;
+  private final Duration patience;
   private final Runnable beforeRepeat;
   private final String server;
 
-  /** {@code beforeRepeat} runs before every repetition, {@code server} is named in messages. */
+  /**
+   * {@code patience} is how long a call waits for its turn at most. {@code beforeRepeat} runs
+   * before every repetition, {@code server} is named in messages.
+   */
   Retrier(
       ScheduledExecutorService scheduler,
       Duration reconnectTimeout,
+      Duration patience,
       Runnable beforeRepeat,
       String server) {
     this.scheduler = scheduler;
     this.reconnectTimeout = reconnectTimeout;
+    this.patience = patience;
     this.beforeRepeat = beforeRepeat;
     this.server = server;
   }
@@ -62,6 +69,7 @@ final class Retrier {
     private final Attempt.Call<T> call;
     private final CompletableFuture<T> result = new CompletableFuture<>();
     // Only the thread of the running attempt touches these; attempts follow each other.
+    private final long begun = System.nanoTime();
     private long outageStart;
     private boolean inOutage;
     private long delayMillis = FIRST_DELAY_MILLIS;
@@ -118,6 +126,11 @@ final class Retrier {
       if (result.isDone()) {
         return;
       }
+      long turn = failure.retryDelay().map(Retrier::spread).orElse(Long.MAX_VALUE);
+      if (turn < patience.toNanos() - (System.nanoTime() - begun)) {
+        repeatAfter(turn);
+        return;
+      }
       if (!away(failure)) {
         result.completeExceptionally(failure);
         return;
@@ -141,6 +154,11 @@ final class Retrier {
     }
 
     private void repeatLater() {
+      repeatAfter(TimeUnit.MILLISECONDS.toNanos(delayMillis));
+      delayMillis = Math.min(2 * delayMillis, LAST_DELAY_MILLIS);
+    }
+
+    private void repeatAfter(long nanos) {
       try {
         var unused =
             scheduler.schedule(
@@ -148,15 +166,18 @@ final class Retrier {
                   beforeRepeat.run();
                   tryOnce();
                 },
-                delayMillis,
-                TimeUnit.MILLISECONDS);
+                nanos,
+                TimeUnit.NANOSECONDS);
       } catch (RejectedExecutionException e) {
         result.completeExceptionally(
             Errors.of(Status.Code.CANCELLED, "the client was closed while a call was running"));
-        return;
       }
-      delayMillis = Math.min(2 * delayMillis, LAST_DELAY_MILLIS);
     }
+  }
+
+  /** Up to half as long again, in nanoseconds: those who were refused at once come one by one. */
+  private static long spread(Duration delay) {
+    return (long) (delay.toNanos() * (1 + ThreadLocalRandom.current().nextDouble() / 2));
   }
 
   /** For how long the server had said nothing when the transport noticed, in nanoseconds. */

@@ -1,7 +1,9 @@
 package io.muond.client;
 
 import io.muond.wire.Transport;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Optional;
 
 /**
  * How a client behaves.
@@ -10,10 +12,27 @@ import java.time.Duration;
  * @param reconnectTimeout how long a server may be gone before calls give up
  * @param chunkSize bytes of data in one message
  * @param maxMessageBytes the largest message accepted from the server
+ * @param tls how connections are protected
+ * @param tokenFile the file with the client's bearer token
+ * @param allowPlaintext whether the token may travel beyond loopback without TLS
  */
-record Settings(Duration deadline, Duration reconnectTimeout, int chunkSize, int maxMessageBytes) {
+record Settings(
+    Duration deadline,
+    Duration reconnectTimeout,
+    int chunkSize,
+    int maxMessageBytes,
+    TlsSettings tls,
+    Optional<Path> tokenFile,
+    boolean allowPlaintext) {
   static final Settings DEFAULTS =
-      new Settings(Duration.ofMinutes(5), Duration.ofSeconds(10), Transport.CHUNK_BYTES, 64 << 20);
+      new Settings(
+          Duration.ofMinutes(5),
+          Duration.ofSeconds(10),
+          Transport.CHUNK_BYTES,
+          64 << 20,
+          TlsSettings.PLAINTEXT,
+          Optional.empty(),
+          false);
 
   Settings {
     if (deadline.isNegative() || deadline.isZero()) {
@@ -35,5 +54,40 @@ record Settings(Duration deadline, Duration reconnectTimeout, int chunkSize, int
           "max message: %d bytes (expected: >= %d)"
               .formatted(maxMessageBytes, 2 * Chunker.MAX_CHUNK));
     }
+  }
+
+  Settings withDeadline(Duration time) {
+    return new Settings(
+        time, reconnectTimeout, chunkSize, maxMessageBytes, tls, tokenFile, allowPlaintext);
+  }
+
+  Settings withReconnectTimeout(Duration time) {
+    return new Settings(deadline, time, chunkSize, maxMessageBytes, tls, tokenFile, allowPlaintext);
+  }
+
+  Settings withChunkSize(int bytes) {
+    return new Settings(
+        deadline, reconnectTimeout, bytes, maxMessageBytes, tls, tokenFile, allowPlaintext);
+  }
+
+  Settings withMaxMessageBytes(int bytes) {
+    return new Settings(
+        deadline, reconnectTimeout, chunkSize, bytes, tls, tokenFile, allowPlaintext);
+  }
+
+  Settings withTls(TlsSettings protection) {
+    return new Settings(
+        deadline,
+        reconnectTimeout,
+        chunkSize,
+        maxMessageBytes,
+        protection,
+        tokenFile,
+        allowPlaintext);
+  }
+
+  Settings withToken(Optional<Path> file, boolean plaintext) {
+    return new Settings(
+        deadline, reconnectTimeout, chunkSize, maxMessageBytes, tls, file, plaintext);
   }
 }

@@ -19,9 +19,11 @@ import io.muond.server.engine.cuda.CudaUnavailableException;
 import io.muond.server.metrics.HttpEndpoint;
 import io.muond.server.metrics.ModelMetrics;
 import io.muond.server.metrics.ServerMetrics;
+import io.muond.server.model.ModelHost;
 import io.muond.server.model.ModelRegistry;
 import io.muond.server.optimizer.MuonOptimizer;
 import io.muond.server.rpc.GrpcServer;
+import io.muond.server.security.Security;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -58,6 +60,7 @@ final class Daemon implements AutoCloseable {
       drainTimeout = config.drainTimeout;
       InetAddress address = address(config.host);
       host = address.isAnyLocalAddress() ? "127.0.0.1" : config.host;
+      Security security = own(config.security.open(config.host, address));
       PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
       // It counts nanoseconds; all else here is in base units.
       registry.config().meterFilter(MeterFilter.denyNameStartsWith("process.cpu.time"));
@@ -66,10 +69,10 @@ final class Daemon implements AutoCloseable {
       engines.forEach(this::own);
       engineKind = engines.get(0).kind();
       Optional<CheckpointStore> checkpoints = checkpoints(config);
-      ModelRegistry models = own(models(config, engines, registry, checkpoints));
-      restore(models);
+      ModelHost models = own(models(config, engines, registry, checkpoints, security));
+      restore(models, security);
       bind(registry, models);
-      grpc = own(grpc(config, address, models, registry));
+      grpc = own(grpc(config, address, models, security, registry));
       http = own(http(config, address, registry, models));
       serving.set(true);
     } catch (Throwable e) {
@@ -133,28 +136,38 @@ final class Daemon implements AutoCloseable {
     }
   }
 
-  private static void restore(ModelRegistry models) throws StartException {
+  private static void restore(ModelHost models, Security security) throws StartException {
     try {
       models.restoreAll();
+      int orphans = models.of(ModelHost.ANONYMOUS).list().size();
+      if (security.isAuthenticating() && orphans > 0) {
+        logger.warn(
+            "{} models are nobody's, since nobody was asked for a name when they were made: moving"
+                + " models/NAME to principals/WHO/models/NAME while the server is stopped gives one"
+                + " to WHO",
+            orphans);
+      }
     } catch (CheckpointException e) {
       throw new StartException("--data-dir: " + e.getMessage(), e);
     }
   }
 
-  private static ModelRegistry models(
+  private static ModelHost models(
       ServerConfig config,
       List<Engine> engines,
       PrometheusMeterRegistry registry,
-      Optional<CheckpointStore> checkpoints) {
-    return new ModelRegistry(
+      Optional<CheckpointStore> checkpoints,
+      Security security) {
+    return new ModelHost(
         engines,
         MuonOptimizer::new,
         new ModelRegistry.Settings(config.stepTimeout, config.readerGrace),
         new ServerMetrics(registry),
-        checkpoints);
+        checkpoints,
+        security.quotas()::allowance);
   }
 
-  private void bind(PrometheusMeterRegistry registry, ModelRegistry models) {
+  private void bind(PrometheusMeterRegistry registry, ModelHost models) {
     new ModelMetrics(models).bindTo(registry);
     new ClassLoaderMetrics().bindTo(registry);
     new JvmMemoryMetrics().bindTo(registry);
@@ -167,14 +180,18 @@ final class Daemon implements AutoCloseable {
   private static GrpcServer grpc(
       ServerConfig config,
       InetAddress address,
-      ModelRegistry models,
+      ModelHost models,
+      Security security,
       PrometheusMeterRegistry registry)
       throws StartException {
     try {
       return new GrpcServer(
-          new InetSocketAddress(address, config.port),
+          new GrpcServer.Settings(
+              new InetSocketAddress(address, config.port),
+              config.dataDirectory().isPresent(),
+              config.security.maxConnections),
           models,
-          config.dataDirectory().isPresent(),
+          security,
           new MetricCollectingServerInterceptor(registry));
     } catch (IOException e) {
       throw cannotBind("--port", config.host, config.port, e);
@@ -182,10 +199,7 @@ final class Daemon implements AutoCloseable {
   }
 
   private HttpEndpoint http(
-      ServerConfig config,
-      InetAddress address,
-      PrometheusMeterRegistry registry,
-      ModelRegistry models)
+      ServerConfig config, InetAddress address, PrometheusMeterRegistry registry, ModelHost models)
       throws StartException {
     try {
       return new HttpEndpoint(

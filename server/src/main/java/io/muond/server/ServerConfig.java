@@ -1,6 +1,7 @@
 package io.muond.server;
 
 import com.sun.management.OperatingSystemMXBean;
+import io.muond.units.DataSize;
 import io.muond.units.Durations;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
@@ -8,6 +9,7 @@ import java.time.Duration;
 import java.util.Locale;
 import java.util.Optional;
 import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
@@ -103,6 +105,8 @@ final class ServerConfig {
           "how long running steps may take to finish at the end (default: ${DEFAULT-VALUE})")
   Duration drainTimeout;
 
+  @Mixin SecurityConfig security;
+
   Optional<Path> dataDirectory() {
     return Optional.ofNullable(dataDirectory);
   }
@@ -126,7 +130,7 @@ final class ServerConfig {
     return new TypeConversionException(value + " (expected: " + expectation + ")");
   }
 
-  private static int integer(String value, int from, int to) {
+  static int integer(String value, int from, int to) {
     String expectation = "an integer from " + from + " to " + to;
     try {
       int number = Integer.parseInt(value.strip());

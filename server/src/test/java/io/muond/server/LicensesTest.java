@@ -12,6 +12,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.jar.JarFile;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -22,6 +23,16 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Both self-contained jars carry the licence and the notice of everything that they hold. */
 class LicensesTest {
+  /** Under which something may be bundled with what is under the Apache licence itself. */
+  private static final Set<String> ALLOWED =
+      Set.of(
+          "Apache-2.0",
+          "BSD-2-Clause",
+          "BSD-3-Clause",
+          "GPL-3.0-with-GCC-exception",
+          "LGPL-2.1",
+          "MIT");
+
   /** A licence is known by so many words; the rest differs in addresses and line breaks. */
   private static final int TITLE_WORDS = 12;
 
@@ -58,6 +69,15 @@ class LicensesTest {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"../client", "."})
+  void everyLicenceIsAllowed(String module) throws IOException {
+    Map<String, List<String>> licences =
+        columns(Path.of(module, "target/classes/META-INF/licenses"), 1);
+    assertThat(licences).hasSizeGreaterThan(10);
+    licences.forEach((name, own) -> assertThat(ALLOWED).as(name).containsAll(own));
+  }
+
   /** The dependencies that the build listed, the project's own modules aside. */
   private static List<Bundled> bundled(Path list) throws IOException {
     return Files.readString(list)
@@ -72,18 +92,25 @@ class LicensesTest {
   /** The texts of each artifact. */
   private static Map<String, List<Path>> index(Path folder) throws IOException {
     Map<String, List<Path>> texts = new HashMap<>();
+    columns(folder, 2)
+        .forEach((name, files) -> texts.put(name, files.stream().map(folder::resolve).toList()));
+    return texts;
+  }
+
+  /** What a column of the indices says of each artifact. */
+  private static Map<String, List<String>> columns(Path folder, int column) throws IOException {
+    Map<String, List<String>> values = new HashMap<>();
     try (Stream<Path> files = Files.list(folder)) {
       for (Path file : files.filter(f -> f.toString().contains("THIRD-PARTY")).toList()) {
         for (String line : Files.readAllLines(file)) {
           if (!line.startsWith("#")) {
             String[] columns = line.split("\\s+", -1);
-            texts.put(
-                columns[0], Stream.of(columns[2].split(",", -1)).map(folder::resolve).toList());
+            values.put(columns[0], List.of(columns[column].split(",", -1)));
           }
         }
       }
     }
-    return texts;
+    return values;
   }
 
   /** What the dependency's jar itself holds: notices whole, licences by their titles. */

@@ -38,7 +38,12 @@ class MainTest {
 
   private DaemonProcess serve() throws IOException {
     return DaemonProcess.serve(
-        directory, "--host=0.0.0.0", "--memory=64MiB", "--data-dir=" + directory.resolve("data"));
+        directory,
+        "--host=0.0.0.0",
+        "--allow-plaintext",
+        "--allow-anonymous",
+        "--memory=64MiB",
+        "--data-dir=" + directory.resolve("data"));
   }
 
   @Test
@@ -204,6 +209,30 @@ class MainTest {
           .asString()
           .startsWith("muond-server: --data-dir: " + file)
           .contains("expected: a directory");
+    }
+  }
+
+  @Test
+  void plaintextBeyondLoopbackIsOneLine() throws Exception {
+    try (DaemonProcess daemon = DaemonProcess.start(directory, "--host=0.0.0.0")) {
+      assertThat(daemon.exit()).isEqualTo(1);
+      assertThat(daemon.stderr().lines())
+          .singleElement()
+          .asString()
+          .startsWith("muond-server: --host: 0.0.0.0 is beyond loopback, in plaintext (expected: ");
+    }
+  }
+
+  @Test
+  void aFileOfTokensThatCannotBeUsedIsOneLine() throws Exception {
+    Path tokens = Files.writeString(directory.resolve("tokens"), "alice guess-me\n");
+    try (DaemonProcess daemon = DaemonProcess.start(directory, "--token-file=" + tokens)) {
+      assertThat(daemon.exit()).isEqualTo(1);
+      assertThat(daemon.stderr().lines())
+          .singleElement()
+          .asString()
+          .startsWith("muond-server: " + tokens + ": line 1: no token (expected: ")
+          .doesNotContain("guess-me");
     }
   }
 }

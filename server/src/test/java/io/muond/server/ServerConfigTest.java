@@ -3,12 +3,16 @@ package io.muond.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.muond.server.security.Security;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -39,6 +43,8 @@ class ServerConfigTest {
     assertThat(config.stepTimeout).isEqualTo(Duration.ofMinutes(1));
     assertThat(config.readerGrace).isEqualTo(Duration.ofMillis(100));
     assertThat(config.drainTimeout).isEqualTo(Duration.ofSeconds(20));
+    assertThat(config.security.files()).isEqualTo(Security.Files.NONE);
+    assertThat(config.security.maxConnections).isEqualTo(1_024);
   }
 
   @Test
@@ -82,7 +88,8 @@ class ServerConfigTest {
     "--threads,0",
     "--step-timeout,60",
     "--reader-grace,-1s",
-    "--drain-timeout,soon"
+    "--drain-timeout,soon",
+    "--max-connections,0"
   })
   void badValuesAreNamed(String flag, String value) {
     assertThatThrownBy(() -> parse(Map.of(), flag + "=" + value))
@@ -119,5 +126,60 @@ class ServerConfigTest {
         .asString()
         .startsWith("muond-server: ")
         .contains(argument.replaceFirst("=.*", ""));
+  }
+
+  private static Optional<String> fault(Map<String, String> environment, String... arguments)
+      throws UnknownHostException {
+    ServerConfig config = parse(environment, arguments);
+    return config.security.fault(config.host, InetAddress.getByName(config.host));
+  }
+
+  @Test
+  void whatIsOpenBeyondLoopbackMustBeMeant() throws UnknownHostException {
+    String[] tls = {"--tls-cert=c", "--tls-key=k"};
+    assertThat(fault(Map.of())).isEmpty();
+    assertThat(fault(Map.of(), "--host=::1")).isEmpty();
+    assertThat(fault(Map.of(), "--host=0.0.0.0"))
+        .contains(
+            "--host: 0.0.0.0 is beyond loopback, in plaintext"
+                + " (expected: --tls-cert and --tls-key, or --allow-plaintext)");
+    assertThat(fault(Map.of(), "--host=0.0.0.0", "--allow-plaintext"))
+        .contains(
+            "--host: 0.0.0.0 is beyond loopback, open to all"
+                + " (expected: --token-file, --tls-client-ca or --allow-anonymous)");
+    assertThat(fault(Map.of(), "--host=::", "--allow-plaintext", "--token-file=t")).isEmpty();
+    assertThat(fault(Map.of(), "--host=::", tls[0], tls[1])).get().asString().contains("open to");
+    assertThat(fault(Map.of(), "--host=::", tls[0], tls[1], "--tls-client-ca=a")).isEmpty();
+    assertThat(fault(Map.of(), "--host=::", tls[0], tls[1], "--allow-anonymous")).isEmpty();
+    assertThat(fault(Map.of(), "--tls-cert=c")).get().asString().contains("only one of them");
+    assertThat(fault(Map.of(), "--tls-client-ca=a")).get().asString().contains("without TLS");
+    // A flag does not turn off what the environment turns on.
+    Map<String, String> allowed =
+        Map.of("MUOND_ALLOW_PLAINTEXT", "true", "MUOND_ALLOW_ANONYMOUS", "true");
+    assertThat(fault(allowed, "--host=0.0.0.0")).isEmpty();
+    assertThat(fault(allowed, "--host=0.0.0.0", "--allow-plaintext")).isEmpty();
+    assertThat(fault(Map.of("MUOND_ALLOW_PLAINTEXT", "false"), "--host=::")).isPresent();
+  }
+
+  @Test
+  void filesOfTheEnvironment() {
+    ServerConfig config =
+        parse(
+            Map.of(
+                "MUOND_TLS_CERT", "c",
+                "MUOND_TLS_KEY", "k",
+                "MUOND_TLS_CLIENT_CA", "a",
+                "MUOND_TOKEN_FILE", "t",
+                "MUOND_QUOTA_FILE", "q",
+                "MUOND_MAX_CONNECTIONS", "5"));
+    assertThat(config.security.files())
+        .isEqualTo(
+            new Security.Files(
+                Optional.of(Path.of("c")),
+                Optional.of(Path.of("k")),
+                Optional.of(Path.of("a")),
+                Optional.of(Path.of("t")),
+                Optional.of(Path.of("q"))));
+    assertThat(config.security.maxConnections).isEqualTo(5);
   }
 }

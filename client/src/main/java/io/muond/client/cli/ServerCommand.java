@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -28,6 +29,8 @@ abstract class ServerCommand implements Callable<Integer> {
       description = "How long the server may be gone. Default: ${DEFAULT-VALUE}.")
   private Duration reconnectTimeout;
 
+  @Mixin private SecurityOptions security;
+
   @Option(names = "--json", description = "Print JSON.")
   private boolean json;
 
@@ -36,6 +39,7 @@ abstract class ServerCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     MuondClient.Builder builder = MuondClient.builder(server).reconnectTimeout(reconnectTimeout);
+    security.configure(builder);
     check();
     try (MuondClient client = builder.build()) {
       run(client);

@@ -64,6 +64,21 @@ public final class CheckpointStore implements AutoCloseable {
   }
 
   /**
+   * Opens the store of one principal, in a directory of its own within this one: what principals
+   * have never meets. The caller closes it, before this.
+   *
+   * @param principal named like a model
+   */
+  public CheckpointStore openFor(String principal) throws CheckpointException {
+    return new CheckpointStore(layout.principal(principal));
+  }
+
+  /** The principals that have a store here, by name. */
+  public List<String> principals() throws CheckpointException {
+    return layout.principalNames();
+  }
+
+  /**
    * Writes a checkpoint. Step and incarnation determine the tensors: if an intact checkpoint of
    * both exists, its tensors are kept, and at most its manifest is written again. One that somebody
    * had asked for does not become automatic.

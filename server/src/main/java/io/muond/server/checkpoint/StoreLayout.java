@@ -21,6 +21,20 @@ record StoreLayout(Path dataDir) {
     return dataDir.resolve("lock");
   }
 
+  /** A principal's data directory. */
+  Path principal(String principal) {
+    return principals().resolve(checked("principal", principal));
+  }
+
+  private Path principals() {
+    return dataDir.resolve("principals");
+  }
+
+  /** The principals that have a directory. */
+  List<String> principalNames() throws CheckpointException {
+    return names(principals(), NAME);
+  }
+
   Path models() {
     return dataDir.resolve("models");
   }

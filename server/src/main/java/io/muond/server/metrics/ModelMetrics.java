@@ -6,15 +6,15 @@ import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.binder.MeterBinder;
 import io.muond.server.model.Model;
-import io.muond.server.model.ModelRegistry;
+import io.muond.server.model.ModelHost;
 import io.muond.v1.ParameterReport;
 import java.util.function.ToDoubleFunction;
 
 /** What models there are, what they hold, and how far their weights are from their manifolds. */
 public final class ModelMetrics implements MeterBinder {
-  private final ModelRegistry models;
+  private final ModelHost models;
 
-  public ModelMetrics(ModelRegistry models) {
+  public ModelMetrics(ModelHost models) {
     this.models = requireNonNull(models, "models is null");
   }
 
@@ -41,12 +41,12 @@ public final class ModelMetrics implements MeterBinder {
         .register(registry);
   }
 
-  private Gauge.Builder<ModelRegistry> gauge(
-      String name, String description, ToDoubleFunction<ModelRegistry> value) {
+  private Gauge.Builder<ModelHost> gauge(
+      String name, String description, ToDoubleFunction<ModelHost> value) {
     return Gauge.builder(name, models, value).description(description);
   }
 
-  private static double resident(ModelRegistry models) {
+  private static double resident(ModelHost models) {
     return models.devices().all().stream().mapToDouble(d -> d.engine().allocatedBytes()).sum();
   }
 

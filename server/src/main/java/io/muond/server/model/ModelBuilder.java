@@ -11,9 +11,11 @@ import java.util.concurrent.CompletableFuture;
 /** Makes models: checks what the engine can do, places and admits them, and fills them. */
 final class ModelBuilder {
   private final Platform platform;
+  private final Budget budget;
 
-  ModelBuilder(Platform platform) {
+  ModelBuilder(Platform platform, Budget budget) {
     this.platform = requireNonNull(platform, "platform is null");
+    this.budget = requireNonNull(budget, "budget is null");
   }
 
   /**
@@ -50,9 +52,9 @@ final class ModelBuilder {
     return Shards.close(shards).thenCompose(done -> CompletableFuture.failedFuture(failure));
   }
 
-  private static Shard make(
+  private Shard make(
       Device device, ModelSpec spec, List<ParameterSpec> parameters, Model.Origin origin) {
-    Shard shard = Shard.allocate(device, spec, parameters);
+    Shard shard = Shard.allocate(device, spec, parameters, budget);
     try {
       if (origin.ready()) {
         Initialization.run(spec.request().getSeed(), shard);

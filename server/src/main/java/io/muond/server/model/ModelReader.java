@@ -3,6 +3,7 @@ package io.muond.server.model;
 import static java.util.Objects.requireNonNull;
 
 import io.muond.modular.PlannedTree;
+import io.muond.modular.Planner;
 import io.muond.v1.CreateModelRequest;
 import io.muond.v1.CreateModelRequest.InitializationCase;
 import io.muond.v1.Parameter;
@@ -135,6 +136,12 @@ final class ModelReader {
     List<Parameter> declared = request.getParameters().getParametersList();
     if (declared.isEmpty()) {
       throw Refusals.invalidField("parameters.parameters", "empty", "at least one parameter");
+    }
+    if (declared.size() > Planner.MAX_ATOMS) {
+      throw Refusals.invalidField(
+          "parameters.parameters",
+          declared.size() + " parameters",
+          "at most " + Planner.MAX_ATOMS + ", as many as a tree may have");
     }
     return declared;
   }

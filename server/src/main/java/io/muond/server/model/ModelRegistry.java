@@ -4,10 +4,7 @@ import static java.util.Objects.requireNonNull;
 
 import io.muond.server.checkpoint.CheckpointException;
 import io.muond.server.checkpoint.CheckpointInfo;
-import io.muond.server.checkpoint.CheckpointStore;
-import io.muond.server.engine.Engine;
 import io.muond.server.model.ModelStore.Saved;
-import io.muond.server.optimizer.Optimizer;
 import io.muond.v1.CreateModelRequest;
 import java.time.Duration;
 import java.time.Instant;
@@ -16,36 +13,27 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentSkipListMap;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.TimeUnit;
-import java.util.function.Function;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The server's models, by name: creates, finds and deletes them, and looks after leases. */
-public final class ModelRegistry implements AutoCloseable {
+/**
+ * The models of one principal, by name: creates, finds and deletes them. What others have is
+ * neither found nor in the way.
+ */
+public final class ModelRegistry {
   private static final Logger logger = LoggerFactory.getLogger(ModelRegistry.class);
-  private static final int STORAGE_THREADS = 2;
-  private static final Duration LOOK_AFTER = Duration.ofMillis(100);
 
-  private final ScheduledExecutorService timer =
-      Executors.newSingleThreadScheduledExecutor(task -> new Thread(task, "timer"));
-  private final ExecutorService storage =
-      Executors.newFixedThreadPool(STORAGE_THREADS, task -> new Thread(task, "storage"));
   private final Map<String, Model> models = new ConcurrentSkipListMap<>();
   private final Set<String> reserved = new HashSet<>();
   private final ModelStore store;
   private final ModelRestorer restorer;
   private final ModelBuilder builder;
   private final Platform platform;
-  private volatile boolean draining;
+  private final Budget budget;
   private volatile boolean restoring;
 
   /** How the registry behaves. */
@@ -57,31 +45,15 @@ public final class ModelRegistry implements AutoCloseable {
   }
 
   /**
-   * @param engines at least one, of one kind; they stay the caller's, who closes them after this
-   * @param optimizers makes the optimizer of an engine
-   * @param checkpoints stays the caller's, who closes it after the registry
+   * @param platform with the principal's store
+   * @param budget what the principal may hold
    */
-  public ModelRegistry(
-      List<Engine> engines,
-      Function<Engine, Optimizer> optimizers,
-      Settings settings,
-      StepObserver observer,
-      Optional<CheckpointStore> checkpoints) {
-    this.store = new ModelStore(checkpoints, storage);
+  ModelRegistry(Platform platform, Budget budget) {
+    this.platform = requireNonNull(platform, "platform is null");
+    this.budget = requireNonNull(budget, "budget is null");
+    this.store = platform.store();
     this.restorer = new ModelRestorer(store);
-    this.platform =
-        new Platform(
-            new Devices(engines.stream().map(e -> new Device(e, optimizers.apply(e)))),
-            timer,
-            store,
-            observer,
-            () -> draining,
-            new Inspections(),
-            new Platform.Settings(settings.stepTimeout(), settings.readerGrace()));
-    this.builder = new ModelBuilder(platform);
-    var unused =
-        timer.scheduleWithFixedDelay(
-            this::lookAfter, LOOK_AFTER.toMillis(), LOOK_AFTER.toMillis(), TimeUnit.MILLISECONDS);
+    this.builder = new ModelBuilder(platform, budget);
   }
 
   /** Creates a model; completes when it is ready, or waits for its weights. */
@@ -142,9 +114,12 @@ public final class ModelRegistry implements AutoCloseable {
 
   private void reserve(String name) {
     synchronized (reserved) {
-      if (models.containsKey(name) || !reserved.add(name)) {
+      if (models.containsKey(name) || reserved.contains(name)) {
         throw Refusals.modelExists(name);
       }
+      budget.requireRoom(
+          models.size() + reserved.stream().filter(n -> !models.containsKey(n)).count());
+      reserved.add(name);
     }
   }
 
@@ -280,11 +255,12 @@ public final class ModelRegistry implements AutoCloseable {
    * Loads the newest intact checkpoint of every model; what cannot be loaded is logged. Where every
    * step was saved, the incarnation stays; otherwise steps may have been lost, and it is renewed.
    */
-  public void restoreAll() throws CheckpointException {
+  void restoreAll() throws CheckpointException {
     if (!store.isPresent()) {
       return;
     }
     restoring = true;
+    budget.suspend(true);
     Map<String, Exception> damaged = new HashMap<>();
     for (Saved saved : store.restorable(damaged)) {
       boolean complete =
@@ -303,13 +279,17 @@ public final class ModelRegistry implements AutoCloseable {
     }
     // Nobody could renew them meanwhile.
     models.values().forEach(Model::beginLease);
+    budget.suspend(false);
     restoring = false;
     damaged.forEach((model, e) -> logger.error("model \"{}\" cannot be restored", model, e));
   }
 
-  private void lookAfter() {
-    long now = System.nanoTime();
-    platform.devices().watch();
+  /**
+   * To be called now and then, by one thread: drops what has waited for too long.
+   *
+   * @param now by {@link System#nanoTime}
+   */
+  void lookAfter(long now) {
     for (Model model : models.values()) {
       try {
         model.refuseIfLost();
@@ -345,24 +325,9 @@ public final class ModelRegistry implements AutoCloseable {
     }
   }
 
-  /** The devices. */
-  public Devices devices() {
-    return platform.devices();
-  }
-
-  /** How long an open step may stay without news. */
-  public Duration stepTimeout() {
-    return platform.settings().stepTimeout();
-  }
-
-  /** Refuses new models, uploads and steps from now on. */
-  public void drain() {
-    draining = true;
-  }
-
   /** Refuses if no new work is taken. */
-  public void requireNotDraining() {
-    if (draining) {
+  private void requireNotDraining() {
+    if (platform.draining().getAsBoolean()) {
       throw Refusals.shuttingDown();
     }
   }
@@ -373,9 +338,7 @@ public final class ModelRegistry implements AutoCloseable {
   }
 
   /** Frees every model. Checkpoints stay. */
-  @Override
-  public void close() {
-    timer.shutdownNow();
+  CompletableFuture<Void> close() {
     List<CompletableFuture<Long>> freed = new ArrayList<>();
     for (Model model : models.values()) {
       // One that is being deleted needs no more than to be waited for.
@@ -384,10 +347,7 @@ public final class ModelRegistry implements AutoCloseable {
               .close(model)
               .exceptionally(failure -> noteUnlessDeleted(model, failure)));
     }
-    CompletableFuture.allOf(freed.toArray(CompletableFuture[]::new)).join();
-    platform.inspections().close();
-    platform.devices().close();
-    storage.shutdown();
+    return CompletableFuture.allOf(freed.toArray(CompletableFuture[]::new));
   }
 
   private static long noteUnlessDeleted(Model model, Throwable failure) {

@@ -7,7 +7,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.function.BooleanSupplier;
 
 /**
- * What all models of a server share.
+ * What all models of a server share, but for the store, which those of one principal do.
  *
  * @param timer runs short tasks later
  * @param store writes and reads checkpoints
@@ -27,6 +27,11 @@ record Platform(
     requireNonNull(devices, "devices is null");
     requireNonNull(timer, "timer is null");
     requireNonNull(inspections, "inspections is null");
+  }
+
+  /** The same with another store. */
+  Platform with(ModelStore other) {
+    return new Platform(devices, timer, other, observer, draining, inspections, settings);
   }
 
   /**

@@ -15,30 +15,33 @@ final class Shard implements AutoCloseable {
   private final Layout layout;
   private final ShardMemory memory;
   private final StepComputation computation;
+  private final Budget budget;
 
-  private Shard(Device device, Layout layout, ShardMemory memory) {
+  private Shard(Device device, Layout layout, ShardMemory memory, Budget budget) {
     this.device = device;
     this.layout = layout;
     this.memory = memory;
+    this.budget = budget;
     computation = new StepComputation(device, layout, memory);
   }
 
   /**
    * Admits parameters to a device and allocates what they need.
    *
+   * @param budget of whoever the model belongs to
    * @throws MuondException if they do not fit, or the engine cannot run them; nothing is kept then
    */
-  static Shard allocate(Device device, ModelSpec spec, List<ParameterSpec> parameters) {
+  static Shard allocate(
+      Device device, ModelSpec spec, List<ParameterSpec> parameters, Budget budget) {
     try {
       Layout layout = Layout.of(parameters, device.optimizer());
       long floats = ShardMemory.floats(layout, spec.maxWorkers());
-      device.workspace().admit(spec.name(), floats, layout.workspaceFloats());
+      long bytes = device.engine().allocationBytes(floats);
+      budget.take(bytes);
       try {
-        String owner = "model \"" + spec.name() + '"';
-        ShardMemory memory = new ShardMemory(device.engine(), owner, layout, spec.maxWorkers());
-        return new Shard(device, layout, memory);
+        return allocate(device, spec, layout, floats, budget);
       } catch (Throwable e) {
-        device.workspace().release(layout.workspaceFloats());
+        budget.giveBack(bytes);
         throw e;
       }
     } catch (OutOfDeviceMemoryException e) {
@@ -46,6 +49,19 @@ final class Shard implements AutoCloseable {
     } catch (ArithmeticException e) {
       // Its size is not even a 64-bit number.
       throw outOfMemory(device, spec, Long.MAX_VALUE);
+    }
+  }
+
+  private static Shard allocate(
+      Device device, ModelSpec spec, Layout layout, long floats, Budget budget) {
+    device.workspace().admit(spec.name(), floats, layout.workspaceFloats());
+    try {
+      String owner = "model \"" + spec.name() + '"';
+      ShardMemory memory = new ShardMemory(device.engine(), owner, layout, spec.maxWorkers());
+      return new Shard(device, layout, memory, budget);
+    } catch (Throwable e) {
+      device.workspace().release(layout.workspaceFloats());
+      throw e;
     }
   }
 
@@ -82,7 +98,9 @@ final class Shard implements AutoCloseable {
   @Override
   public void close() {
     computation.close();
+    long bytes = device.engine().allocationBytes(memory.floats());
     memory.close();
     device.workspace().release(layout.workspaceFloats());
+    budget.giveBack(bytes);
   }
 }

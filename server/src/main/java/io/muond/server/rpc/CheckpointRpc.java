@@ -2,7 +2,9 @@ package io.muond.server.rpc;
 
 import io.grpc.stub.StreamObserver;
 import io.muond.server.checkpoint.CheckpointInfo;
+import io.muond.server.model.ModelHost;
 import io.muond.server.model.ModelRegistry;
+import io.muond.server.security.Caller;
 import io.muond.v1.Checkpoint;
 import io.muond.v1.CheckpointServiceGrpc;
 import io.muond.v1.DeleteCheckpointRequest;
@@ -16,12 +18,17 @@ import io.muond.v1.SaveCheckpointResponse;
 
 /** The checkpoint service. */
 final class CheckpointRpc extends CheckpointServiceGrpc.CheckpointServiceImplBase {
-  private final ModelRegistry models;
+  private final ModelHost host;
   private final Answers answers;
 
-  CheckpointRpc(ModelRegistry models, Answers answers) {
-    this.models = models;
+  CheckpointRpc(ModelHost host, Answers answers) {
+    this.host = host;
     this.answers = answers;
+  }
+
+  /** Those of whoever calls. */
+  private ModelRegistry models() {
+    return host.of(Caller.current().principal());
   }
 
   @Override
@@ -30,7 +37,7 @@ final class CheckpointRpc extends CheckpointServiceGrpc.CheckpointServiceImplBas
     answers.later(
         call,
         () ->
-            models
+            models()
                 .save(request.getModel())
                 .thenApply(
                     info ->
@@ -43,7 +50,7 @@ final class CheckpointRpc extends CheckpointServiceGrpc.CheckpointServiceImplBas
     answers.later(
         call,
         () ->
-            models
+            models()
                 .checkpoints(request.getModel())
                 .thenApply(
                     list ->
@@ -55,10 +62,11 @@ final class CheckpointRpc extends CheckpointServiceGrpc.CheckpointServiceImplBas
   @Override
   public void restoreCheckpoint(
       RestoreCheckpointRequest request, StreamObserver<RestoreCheckpointResponse> call) {
+    Caller.current().concerns(request.getModel());
     answers.later(
         call,
         () ->
-            models
+            models()
                 .restore(request.getModel(), request.getCheckpoint())
                 .thenApply(
                     model ->
@@ -68,10 +76,11 @@ final class CheckpointRpc extends CheckpointServiceGrpc.CheckpointServiceImplBas
   @Override
   public void deleteCheckpoint(
       DeleteCheckpointRequest request, StreamObserver<DeleteCheckpointResponse> call) {
+    Caller.current().concerns(request.getModel());
     answers.later(
         call,
         () ->
-            models
+            models()
                 .deleteCheckpoint(request.getModel(), request.getCheckpoint())
                 .thenApply(
                     freed -> DeleteCheckpointResponse.newBuilder().setFreedBytes(freed).build()));

@@ -3,6 +3,8 @@ package io.muond.server.rpc;
 import com.google.protobuf.Any;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.rpc.ErrorInfo;
+import com.google.rpc.RetryInfo;
+import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
@@ -12,8 +14,10 @@ import io.muond.server.model.Refusals;
 import io.muond.v1.ErrorReason;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
+import java.time.Duration;
 import java.util.HexFormat;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import org.slf4j.Logger;
@@ -44,7 +48,7 @@ final class Errors {
       cause = cause.getCause();
     }
     if (cause instanceof MuondException e) {
-      return status(e.reason(), e.getMessage(), e.metadata());
+      return status(e.reason(), e.getMessage(), e.metadata(), e.retryDelay());
     }
     if (cause instanceof DeviceLostException e) {
       return status(Refusals.deviceLost(e));
@@ -72,14 +76,51 @@ final class Errors {
 
   private static StatusRuntimeException status(
       ErrorReason reason, String message, Map<String, String> metadata) {
+    return status(reason, message, metadata, Optional.empty());
+  }
+
+  private static StatusRuntimeException status(
+      ErrorReason reason,
+      String message,
+      Map<String, String> metadata,
+      Optional<Duration> retryDelay) {
     ErrorInfo.Builder info = ErrorInfo.newBuilder().setDomain(DOMAIN).setReason(reason.name());
     metadata.forEach((key, value) -> info.putMetadata(key, cut(value, MOST_VALUE_BYTES)));
-    return StatusProto.toStatusRuntimeException(
+    com.google.rpc.Status.Builder status =
         com.google.rpc.Status.newBuilder()
             .setCode(code(reason).value())
             .setMessage(cut(message, MOST_MESSAGE_BYTES))
-            .addDetails(Any.pack(info.build()))
-            .build());
+            .addDetails(Any.pack(info.build()));
+    retryDelay.ifPresent(
+        delay ->
+            status.addDetails(
+                Any.pack(RetryInfo.newBuilder().setRetryDelay(Durations.proto(delay)).build())));
+    return StatusProto.toStatusRuntimeException(status.build());
+  }
+
+  /**
+   * What a status says of why.
+   *
+   * @param name of the reason, "" for none
+   * @param model that it names, "" for none
+   */
+  record Reason(String name, String model) {
+    private static final Reason NONE = new Reason("", "");
+  }
+
+  /** Why a call ends so. */
+  static Reason reason(Status status, Metadata trailers) {
+    com.google.rpc.Status details =
+        status.isOk() ? null : StatusProto.fromStatusAndTrailers(status, trailers);
+    if (details == null || details.getDetailsCount() == 0) {
+      return Reason.NONE;
+    }
+    try {
+      ErrorInfo info = details.getDetails(0).unpack(ErrorInfo.class);
+      return new Reason(info.getReason(), info.getMetadataOrDefault("model", ""));
+    } catch (InvalidProtocolBufferException e) {
+      return Reason.NONE;
+    }
   }
 
   /** The longest beginning that fits, whole characters and an ellipsis. */
@@ -134,8 +175,9 @@ final class Errors {
           DEVICE_LOST,
           NO_DATA_DIRECTORY ->
           Status.Code.FAILED_PRECONDITION;
-      case OUT_OF_MEMORY, HOST_MEMORY -> Status.Code.RESOURCE_EXHAUSTED;
+      case OUT_OF_MEMORY, HOST_MEMORY, QUOTA_EXCEEDED -> Status.Code.RESOURCE_EXHAUSTED;
       case CHECKPOINT_CORRUPT -> Status.Code.DATA_LOSS;
+      case UNAUTHENTICATED -> Status.Code.UNAUTHENTICATED;
       case STORAGE_FAILED, SHUTTING_DOWN -> Status.Code.UNAVAILABLE;
       case INTERNAL_FAULT, REASON_UNSPECIFIED, UNRECOGNIZED -> Status.Code.INTERNAL;
     };

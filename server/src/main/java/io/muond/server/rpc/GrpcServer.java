@@ -2,7 +2,7 @@ package io.muond.server.rpc;
 
 import static java.util.Objects.requireNonNull;
 
-import io.grpc.InsecureServerCredentials;
+import io.grpc.BindableService;
 import io.grpc.Server;
 import io.grpc.ServerInterceptor;
 import io.grpc.ServerServiceDefinition;
@@ -10,8 +10,9 @@ import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import io.grpc.protobuf.services.HealthStatusManager;
 import io.grpc.protobuf.services.ProtoReflectionServiceV1;
-import io.muond.server.model.ModelRegistry;
+import io.muond.server.model.ModelHost;
 import io.muond.server.model.Refusals;
+import io.muond.server.security.Security;
 import io.muond.wire.Transport;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -21,6 +22,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
 
 /** The gRPC server: muond's services, health and reflection. */
 public final class GrpcServer implements AutoCloseable {
@@ -32,29 +34,48 @@ public final class GrpcServer implements AutoCloseable {
 
   private static final int OVERHEAD_BYTES = 64 << 10;
   private static final int CALLS_PER_CONNECTION = 256;
+
+  /** A connection that has not introduced itself by then is closed. */
+  private static final Duration HANDSHAKE = Duration.ofSeconds(20);
+
   private static final Duration POLL = Duration.ofMillis(5);
 
-  private final ModelRegistry models;
+  private final ModelHost models;
+  private final Connections connections;
   private final HealthStatusManager health = new HealthStatusManager();
   private final ExecutorService executor;
   private final StepRpc steps;
   private final Server server;
 
   /**
+   * Where and how it serves.
+   *
+   * @param hasDataDirectory whether models can be saved
+   * @param maxConnections how many there may be at once
+   */
+  public record Settings(InetSocketAddress address, boolean hasDataDirectory, int maxConnections) {
+    public Settings {
+      requireNonNull(address, "address is null");
+    }
+  }
+
+  /**
    * Binds the address and serves.
    *
    * @param models stays the caller's
+   * @param security stays the caller's, who closes it after this
    * @param metrics sees every call
    * @throws IOException if the address cannot be bound
    */
   public GrpcServer(
-      InetSocketAddress address,
-      ModelRegistry models,
-      boolean hasDataDirectory,
-      ServerInterceptor metrics)
+      Settings settings, ModelHost models, Security security, ServerInterceptor metrics)
       throws IOException {
     this.models = requireNonNull(models, "models is null");
     this.executor = executor();
+    this.connections =
+        new Connections(
+            settings.maxConnections(),
+            (peer, fault) -> security.audit().note(null, peer, "-", "", "TLS: " + fault));
     Answers answers = new Answers(executor);
     this.steps = new StepRpc(models, answers);
     List<ServerServiceDefinition> services =
@@ -62,29 +83,40 @@ public final class GrpcServer implements AutoCloseable {
             new ModelRpc(models, answers).definition(),
             steps.definition(),
             new CheckpointRpc(models, answers).bindService(),
-            new ServerRpc(models, answers, hasDataDirectory).bindService());
+            new ServerRpc(models, answers, settings.hasDataDirectory()).bindService());
+    Gate gate = new Gate(security, connections);
     NettyServerBuilder builder =
-        NettyServerBuilder.forAddress(
-                address, Transport.wideFrames(InsecureServerCredentials.create()))
-            .executor(executor)
-            .initialFlowControlWindow(MAX_MESSAGE_BYTES)
-            .maxInboundMessageSize(MAX_MESSAGE_BYTES + OVERHEAD_BYTES)
-            .maxConcurrentCallsPerConnection(CALLS_PER_CONNECTION)
-            .permitKeepAliveTime(10, TimeUnit.SECONDS)
-            .permitKeepAliveWithoutCalls(true)
-            .keepAliveTime(1, TimeUnit.MINUTES)
-            .keepAliveTimeout(20, TimeUnit.SECONDS)
+        builder(settings.address(), security)
             // The interceptor added last is called first.
             .intercept(new FaultInterceptor())
-            .intercept(metrics)
-            .addService(health.getHealthService())
-            .addService(ProtoReflectionServiceV1.newInstance());
+            .intercept(gate)
+            .intercept(metrics);
+    connections.guard(builder);
     Transport.tune(builder);
-    services.forEach(s -> builder.addService(RawMessages.of(s)));
+    Stream.of(
+            services.stream(),
+            Stream.of(health.getHealthService(), ProtoReflectionServiceV1.newInstance())
+                .map(BindableService::bindService))
+        .flatMap(all -> all)
+        .forEach(s -> builder.addService(RawMessages.of(s)));
     this.server = start(builder);
+    security.whenCredentialsMayHaveEnded(gate::endUnknown);
     setStatus(services, ServingStatus.SERVING);
     var unused =
         models.devices().allLost().thenRun(() -> setStatus(services, ServingStatus.NOT_SERVING));
+  }
+
+  private NettyServerBuilder builder(InetSocketAddress address, Security security) {
+    return NettyServerBuilder.forAddress(address, Transport.wideFrames(security.credentials()))
+        .executor(executor)
+        .initialFlowControlWindow(MAX_MESSAGE_BYTES)
+        .maxInboundMessageSize(MAX_MESSAGE_BYTES + OVERHEAD_BYTES)
+        .maxConcurrentCallsPerConnection(CALLS_PER_CONNECTION)
+        .handshakeTimeout(HANDSHAKE.toSeconds(), TimeUnit.SECONDS)
+        .permitKeepAliveTime(10, TimeUnit.SECONDS)
+        .permitKeepAliveWithoutCalls(true)
+        .keepAliveTime(1, TimeUnit.MINUTES)
+        .keepAliveTimeout(20, TimeUnit.SECONDS);
   }
 
   private void setStatus(List<ServerServiceDefinition> services, ServingStatus status) {
@@ -97,6 +129,7 @@ public final class GrpcServer implements AutoCloseable {
       return builder.build().start();
     } catch (IOException e) {
       executor.shutdown();
+      connections.close();
       throw e;
     }
   }
@@ -147,5 +180,6 @@ public final class GrpcServer implements AutoCloseable {
     server.shutdownNow();
     awaitTermination(Duration.ofSeconds(5));
     executor.shutdown();
+    connections.close();
   }
 }

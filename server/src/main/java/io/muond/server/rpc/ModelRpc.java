@@ -5,8 +5,10 @@ import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.ServerCalls;
 import io.grpc.stub.StreamObserver;
 import io.muond.server.model.Model;
+import io.muond.server.model.ModelHost;
 import io.muond.server.model.ModelRegistry;
 import io.muond.server.model.WeightsReader;
+import io.muond.server.security.Caller;
 import io.muond.v1.CreateModelRequest;
 import io.muond.v1.CreateModelResponse;
 import io.muond.v1.DeleteModelRequest;
@@ -31,11 +33,11 @@ import java.util.function.Consumer;
 
 /** The model service. */
 final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
-  private final ModelRegistry models;
+  private final ModelHost host;
   private final Answers answers;
 
-  ModelRpc(ModelRegistry models, Answers answers) {
-    this.models = models;
+  ModelRpc(ModelHost host, Answers answers) {
+    this.host = host;
     this.answers = answers;
   }
 
@@ -46,19 +48,25 @@ final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
             ModelServiceGrpc.getWriteWeightsMethod(),
             WriteWeightsRequest.getDefaultInstance(),
             ServerCalls.asyncClientStreamingCall(
-                call -> new UploadCall(models, answers.executor(), call)))
+                call -> new UploadCall(models(), answers.executor(), call)))
         .out(
             ModelServiceGrpc.getReadWeightsMethod(),
             ServerCalls.asyncServerStreamingCall(this::read))
         .build();
   }
 
+  /** Those of whoever calls. */
+  private ModelRegistry models() {
+    return host.of(Caller.current().principal());
+  }
+
   @Override
   public void createModel(CreateModelRequest request, StreamObserver<CreateModelResponse> call) {
+    Caller.current().concerns(request.getModel());
     answers.later(
         call,
         () ->
-            models
+            models()
                 .create(request)
                 .thenApply(
                     model -> CreateModelResponse.newBuilder().setModel(model.describe()).build()));
@@ -70,7 +78,7 @@ final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
         call,
         () ->
             GetModelResponse.newBuilder()
-                .setModel(models.get(request.getModel()).describe())
+                .setModel(models().get(request.getModel()).describe())
                 .build());
   }
 
@@ -80,16 +88,17 @@ final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
         call,
         () ->
             ListModelsResponse.newBuilder()
-                .addAllModels(models.list().stream().map(Model::describe).toList())
+                .addAllModels(models().list().stream().map(Model::describe).toList())
                 .build());
   }
 
   @Override
   public void deleteModel(DeleteModelRequest request, StreamObserver<DeleteModelResponse> call) {
+    Caller.current().concerns(request.getModel());
     answers.later(
         call,
         () ->
-            models
+            models()
                 .delete(request.getModel(), request.getKeepCheckpoints())
                 .thenApply(freed -> DeleteModelResponse.newBuilder().setFreedBytes(freed).build()));
   }
@@ -100,7 +109,7 @@ final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
         call,
         () -> {
           RenewLeaseResponse.Builder response = RenewLeaseResponse.newBuilder();
-          models
+          models()
               .get(request.getModel())
               .renewLease()
               .ifPresent(end -> response.setExpireTime(Durations.proto(end)));
@@ -110,7 +119,8 @@ final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
 
   @Override
   public void setWorkers(SetWorkersRequest request, StreamObserver<SetWorkersResponse> call) {
-    answers.later(call, () -> models.get(request.getModel()).setWorkers(request.getWorkersList()));
+    answers.later(
+        call, () -> models().get(request.getModel()).setWorkers(request.getWorkersList()));
   }
 
   private void read(ReadWeightsRequest request, StreamObserver<OutgoingMessage> responses) {
@@ -121,7 +131,7 @@ final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
     call.setOnCancelHandler(outbox::cancel);
     Throwable failure = null;
     try {
-      outbox.send(new WeightsSource(models.get(request.getModel()).read(request)));
+      outbox.send(new WeightsSource(models().get(request.getModel()).read(request)));
     } catch (Throwable e) {
       failure = e;
     }
@@ -132,7 +142,7 @@ final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
   public void inspectModel(
       InspectModelRequest request, StreamObserver<InspectModelResponse> responses) {
     InspectCall call = new InspectCall((ServerCallStreamObserver<InspectModelResponse>) responses);
-    call.begin(() -> models.get(request.getModel()).inspect(request));
+    call.begin(() -> models().get(request.getModel()).inspect(request));
   }
 
   /** The header, then the chunks. */

@@ -3,7 +3,7 @@ package io.muond.server.rpc;
 import io.grpc.stub.StreamObserver;
 import io.muond.server.engine.DeviceInfo;
 import io.muond.server.engine.Engine;
-import io.muond.server.model.ModelRegistry;
+import io.muond.server.model.ModelHost;
 import io.muond.server.model.Refusals;
 import io.muond.v1.Device;
 import io.muond.v1.GetServerInfoRequest;
@@ -18,12 +18,12 @@ final class ServerRpc extends ServerServiceGrpc.ServerServiceImplBase {
   private static final int MIN_GEMM = 16;
   private static final int MAX_GEMM = 8_192;
 
-  private final ModelRegistry models;
+  private final ModelHost host;
   private final Answers answers;
   private final boolean hasDataDirectory;
 
-  ServerRpc(ModelRegistry models, Answers answers, boolean hasDataDirectory) {
-    this.models = models;
+  ServerRpc(ModelHost host, Answers answers, boolean hasDataDirectory) {
+    this.host = host;
     this.answers = answers;
     this.hasDataDirectory = hasDataDirectory;
   }
@@ -38,12 +38,12 @@ final class ServerRpc extends ServerServiceGrpc.ServerServiceImplBase {
     GetServerInfoResponse.Builder info =
         GetServerInfoResponse.newBuilder()
             .setVersion(version())
-            .setEngine(models.devices().all().get(0).engine().kind())
+            .setEngine(host.devices().all().get(0).engine().kind())
             .setMaxMessageBytes(GrpcServer.MAX_MESSAGE_BYTES)
-            .setStepTimeout(Durations.proto(models.stepTimeout()))
+            .setStepTimeout(Durations.proto(host.stepTimeout()))
             .setHasDataDirectory(hasDataDirectory)
             .setProcessUse(processUse());
-    models.devices().all().forEach(device -> info.addDevices(describe(device.engine())));
+    host.devices().all().forEach(device -> info.addDevices(describe(device.engine())));
     return info.build();
   }
 
@@ -83,7 +83,7 @@ final class ServerRpc extends ServerServiceGrpc.ServerServiceImplBase {
           if (size < MIN_GEMM || size > MAX_GEMM) {
             throw Refusals.invalidField("size", Integer.toUnsignedString(size), "16 to 8192");
           }
-          var device = models.devices().usable().get(0);
+          var device = host.devices().usable().get(0);
           return device
               .submit(() -> device.engine().gemmRate(size))
               .thenApply(

@@ -6,8 +6,10 @@ import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.ServerCalls;
 import io.grpc.stub.StreamObserver;
 import io.muond.server.model.Committed;
+import io.muond.server.model.ModelHost;
 import io.muond.server.model.ModelRegistry;
 import io.muond.server.model.MuondException;
+import io.muond.server.security.Caller;
 import io.muond.v1.AbortStepRequest;
 import io.muond.v1.AbortStepResponse;
 import io.muond.v1.CommitStepRequest;
@@ -26,12 +28,12 @@ final class StepRpc extends StepServiceGrpc.StepServiceImplBase {
   /** Owns what OpenStep opens: it outlives the call. */
   private static final Object NO_CALL = new Object();
 
-  private final ModelRegistry models;
+  private final ModelHost host;
   private final Answers answers;
   private final Set<StepCall> stepCalls = ConcurrentHashMap.newKeySet();
 
-  StepRpc(ModelRegistry models, Answers answers) {
-    this.models = models;
+  StepRpc(ModelHost host, Answers answers) {
+    this.host = host;
     this.answers = answers;
   }
 
@@ -42,7 +44,7 @@ final class StepRpc extends StepServiceGrpc.StepServiceImplBase {
             StepServiceGrpc.getFillStepMethod(),
             FillStepRequest.getDefaultInstance(),
             ServerCalls.asyncClientStreamingCall(
-                call -> new FillCall(models, answers.executor(), call)))
+                call -> new FillCall(models(), answers.executor(), call)))
         .out(
             StepServiceGrpc.getCommitStepMethod(),
             ServerCalls.asyncServerStreamingCall(this::commit))
@@ -53,13 +55,18 @@ final class StepRpc extends StepServiceGrpc.StepServiceImplBase {
         .build();
   }
 
+  /** Those of whoever calls. */
+  private ModelRegistry models() {
+    return host.of(Caller.current().principal());
+  }
+
   @Override
   public void openStep(OpenStepRequest request, StreamObserver<OpenStepResponse> call) {
-    Duration expiresAfter = Durations.proto(models.stepTimeout());
+    Duration expiresAfter = Durations.proto(host.stepTimeout());
     answers.later(
         call,
         () ->
-            models
+            models()
                 .get(request.getHeader().getModel())
                 .open(request.getHeader(), NO_CALL)
                 .thenApply(
@@ -78,7 +85,7 @@ final class StepRpc extends StepServiceGrpc.StepServiceImplBase {
     call.setOnCancelHandler(outbox::cancel);
     try {
       var unused =
-          models
+          models()
               .get(request.getHeader().getModel())
               .find(request.getHeader())
               .commit(request.getOptions())
@@ -106,14 +113,14 @@ final class StepRpc extends StepServiceGrpc.StepServiceImplBase {
     answers.later(
         call,
         () ->
-            models
+            models()
                 .get(request.getHeader().getModel())
                 .abort(request.getHeader())
                 .thenApply(next -> AbortStepResponse.newBuilder().setNextStep(next).build()));
   }
 
   private StepCall newCall(StreamObserver<OutgoingMessage> responses) {
-    StepCall call = new StepCall(models, answers.executor(), responses, stepCalls::remove);
+    StepCall call = new StepCall(models(), answers.executor(), responses, stepCalls::remove);
     stepCalls.add(call);
     return call;
   }

@@ -196,7 +196,7 @@ class DeviceLossTest {
     faults.forEach(EngineFaults::lose);
     assertThat(refusal(() -> client.create(model(0, "late")))).isEqualTo(LOST);
     await(() -> health() == ServingStatus.NOT_SERVING);
-    assertThat(server.models.devices().allLost()).isCompleted();
+    assertThat(server.host.devices().allLost()).isCompleted();
   }
 
   private ServingStatus health() {

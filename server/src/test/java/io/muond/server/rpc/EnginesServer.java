@@ -9,10 +9,12 @@ import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 import io.muond.server.checkpoint.CheckpointStore;
 import io.muond.server.engine.Engine;
+import io.muond.server.model.ModelHost;
 import io.muond.server.model.ModelRegistry;
 import io.muond.server.model.StepObserver;
 import io.muond.server.optimizer.MuonOptimizer;
 import io.muond.server.optimizer.Optimizer;
+import io.muond.server.security.Security;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
@@ -26,8 +28,15 @@ import java.util.function.Function;
 
 /** The real services over TCP, on engines that stay the test's. */
 final class EnginesServer implements AutoCloseable {
+  static final int MAX_CONNECTIONS = 100;
+
+  final ModelHost host;
+
+  /** Those of the anonymous principal. */
   final ModelRegistry models;
+
   final GrpcServer server;
+  private final Security security;
   final ManagedChannel channel;
   private final Optional<CheckpointStore> store;
 
@@ -48,14 +57,28 @@ final class EnginesServer implements AutoCloseable {
       StepObserver observer,
       Optional<Path> dataDirectory) {
     try {
+      security = new Security(Security.Files.NONE);
       store =
           dataDirectory.isEmpty()
               ? Optional.empty()
               : Optional.of(new CheckpointStore(dataDirectory.get()));
-      models = new ModelRegistry(List.copyOf(engines), optimizers, settings, observer, store);
-      models.restoreAll();
+      host =
+          new ModelHost(
+              List.copyOf(engines),
+              optimizers,
+              settings,
+              observer,
+              store,
+              security.quotas()::allowance);
+      models = host.of(ModelHost.ANONYMOUS);
+      host.restoreAll();
       InetSocketAddress any = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
-      server = new GrpcServer(any, models, store.isPresent(), new NoMetrics());
+      server =
+          new GrpcServer(
+              new GrpcServer.Settings(any, store.isPresent(), MAX_CONNECTIONS),
+              host,
+              security,
+              new NoMetrics());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -80,7 +103,8 @@ final class EnginesServer implements AutoCloseable {
   public void close() {
     channel.shutdownNow();
     server.close();
-    models.close();
+    host.close();
+    security.close();
     try {
       if (store.isPresent()) {
         store.get().close();

@@ -14,6 +14,8 @@ import io.grpc.stub.StreamObserver;
 import io.muond.server.checkpoint.CheckpointStore;
 import io.muond.server.engine.Region;
 import io.muond.server.engine.cpu.CpuEngine;
+import io.muond.server.model.Allowance;
+import io.muond.server.model.ModelHost;
 import io.muond.server.model.ModelRegistry;
 import io.muond.server.model.SgdOptimizer;
 import io.muond.server.model.StepObserver;
@@ -234,14 +236,15 @@ class LeaseTest {
     }
     try (CheckpointStore store = new CheckpointStore(directory);
         CpuEngine engine = new CpuEngine(1, 1 << 20);
-        ModelRegistry models =
-            new ModelRegistry(
+        ModelHost models =
+            new ModelHost(
                 List.of(engine),
                 any -> slow(new SgdOptimizer()),
                 new ModelRegistry.Settings(
                     java.time.Duration.ofSeconds(30), java.time.Duration.ofMillis(20)),
                 StepObserver.NONE,
-                Optional.of(store))) {
+                Optional.of(store),
+                principal -> Allowance.UNLIMITED)) {
       models.restoreAll();
       assertThat(models.list()).hasSize(2);
       await(() -> models.list().size() == 1);

@@ -250,7 +250,7 @@ class ModelLifecycleTest {
     HealthCheckRequest steps =
         HealthCheckRequest.newBuilder().setService("muond.v1.StepService").build();
     assertThat(health.check(steps).getStatus()).isEqualTo(ServingStatus.SERVING);
-    server.models.drain();
+    server.host.drain();
     assertThat(refusal(() -> client.step(model, 1, 1))).isEqualTo("UNAVAILABLE/SHUTTING_DOWN");
     assertThat(refusal(() -> client.create(small("n")))).isEqualTo("UNAVAILABLE/SHUTTING_DOWN");
     assertThat(header(model, 1).getStep()).isEqualTo(1);

@@ -3,6 +3,7 @@ package io.muond.server.rpc;
 import io.grpc.ManagedChannel;
 import io.muond.server.engine.Engine;
 import io.muond.server.engine.TestEngines;
+import io.muond.server.model.ModelHost;
 import io.muond.server.model.ModelRegistry;
 import io.muond.server.model.SgdOptimizer;
 import io.muond.server.model.StepObserver;
@@ -19,6 +20,7 @@ final class TestServer implements AutoCloseable {
   private final long others = engine.allocatedBytes();
   final EngineFaults faults = new EngineFaults(engine);
   final SgdOptimizer optimizer = new SgdOptimizer(EngineFaults::direct);
+  final ModelHost host;
   final ModelRegistry models;
   final ManagedChannel channel;
   private final EnginesServer served;
@@ -40,6 +42,7 @@ final class TestServer implements AutoCloseable {
     served =
         new EnginesServer(
             List.of(faults.engine()), any -> optimizer, settings, observer, dataDirectory);
+    host = served.host;
     models = served.models;
     channel = served.channel;
   }

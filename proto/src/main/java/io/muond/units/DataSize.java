@@ -1,4 +1,4 @@
-package io.muond.server;
+package io.muond.units;
 
 import java.math.BigDecimal;
 import java.util.Map;
@@ -8,7 +8,7 @@ import java.util.regex.Pattern;
 /**
  * A number of bytes, written like {@code 8GiB}, {@code 512MiB}, {@code 1.5GB} or {@code 1000000}.
  */
-record DataSize(long bytes) {
+public record DataSize(long bytes) {
   private static final Pattern FORM = Pattern.compile("([0-9]+(?:\\.[0-9]+)?)\\s*([A-Za-z]*)");
   private static final Map<String, Long> UNITS =
       Map.ofEntries(
@@ -23,8 +23,13 @@ record DataSize(long bytes) {
           Map.entry("GiB", 1L << 30),
           Map.entry("TiB", 1L << 40));
 
-  /** Reads {@code text}. */
-  static DataSize parse(String text) {
+  /**
+   * Reads {@code text}.
+   *
+   * @throws IllegalArgumentException if it is no such size; the message is {@code text} and what
+   *     was expected
+   */
+  public static DataSize parse(String text) {
     Matcher matcher = FORM.matcher(text.strip());
     Long unit = matcher.matches() ? UNITS.get(matcher.group(2)) : null;
     if (unit == null) {
