@@ -83,20 +83,30 @@ public final class OutgoingMessage extends InputStream implements Drainable, Kno
       envelope.writeTo(out);
     }
     for (OutgoingChunk chunk : chunks) {
-      CodedOutputStream coded = CodedOutputStream.newInstance(small);
-      coded.writeTag(CHUNKS_FIELD, 2);
-      coded.writeUInt32NoTag(chunk.wireSize());
-      out.write(small, 0, coded.getTotalBytesWritten());
+      small[0] = CHUNKS_FIELD << 3 | 2;
+      out.write(small, 0, varint(small, 1, chunk.wireSize()));
       out.write(chunk.head().bytes, 0, chunk.head().bytes.length);
-      coded = CodedOutputStream.newInstance(small);
+      int length = 0;
       if (chunk.offset() != 0) {
-        coded.writeInt64(TensorChunk.OFFSET_FIELD_NUMBER, chunk.offset());
+        small[length++] = TensorChunk.OFFSET_FIELD_NUMBER << 3;
+        length = varint(small, length, chunk.offset());
       }
-      coded.writeTag(TensorChunk.DATA_FIELD_NUMBER, 2);
-      coded.writeUInt32NoTag(chunk.size());
-      out.write(small, 0, coded.getTotalBytesWritten());
+      small[length++] = TensorChunk.DATA_FIELD_NUMBER << 3 | 2;
+      out.write(small, 0, varint(small, length, chunk.size()));
       chunk.data().writeTo(out, chunk.offset(), chunk.size());
     }
+  }
+
+  /** Writes a variable-length integer from an index on; returns the index behind it. */
+  private static int varint(byte[] into, int from, long value) {
+    int at = from;
+    long left = value;
+    while ((left & ~0x7FL) != 0) {
+      into[at++] = (byte) (left | 0x80);
+      left >>>= 7;
+    }
+    into[at++] = (byte) left;
+    return at;
   }
 
   @Override
