@@ -176,14 +176,14 @@ public final class Model {
    * The spare buffers become the model's weights and momentum, and its history stands at {@code
    * next}. To be called exclusively.
    *
-   * @param saved whether a checkpoint of that is on disk
+   * @param saved what is durable if a checkpoint of that is on disk; empty if none is
    */
-  void publish(Point next, boolean saved) {
+  void publish(Point next, Optional<Durable> saved) {
     synchronized (state) {
       shards.commit();
       state.ledger().advance(next);
-      if (saved) {
-        state.ledger().saved();
+      if (saved.isPresent()) {
+        state.ledger().setDurable(saved);
       }
       state.setOpen(null);
       state.repeats().clear();
@@ -256,9 +256,13 @@ public final class Model {
     return saver;
   }
 
-  /** Writes a checkpoint of the last committed step. */
-  public CompletableFuture<CheckpointInfo> save() {
-    return during(() -> exclusively(saver::save));
+  /**
+   * Writes a checkpoint of the last committed step.
+   *
+   * @param prunable whether it may be removed like one that nobody asked for
+   */
+  public CompletableFuture<CheckpointInfo> save(boolean prunable) {
+    return during(() -> exclusively(() -> saver.save(prunable)));
   }
 
   /**
