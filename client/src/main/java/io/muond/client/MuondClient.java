@@ -35,6 +35,7 @@ import io.muond.v1.SetWorkersRequest;
 import io.muond.v1.SetWorkersResponse;
 import java.time.Duration;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -290,7 +291,8 @@ public final class MuondClient implements AutoCloseable {
               deadline,
               settings.reconnectTimeout(),
               settings.chunkSize(),
-              settings.maxMessageBytes());
+              settings.maxMessageBytes(),
+              settings.replayLimit());
       return this;
     }
 
@@ -299,7 +301,11 @@ public final class MuondClient implements AutoCloseable {
       requireNonNull(timeout, "timeout is null");
       settings =
           new Settings(
-              settings.deadline(), timeout, settings.chunkSize(), settings.maxMessageBytes());
+              settings.deadline(),
+              timeout,
+              settings.chunkSize(),
+              settings.maxMessageBytes(),
+              settings.replayLimit());
       return this;
     }
 
@@ -307,7 +313,11 @@ public final class MuondClient implements AutoCloseable {
     public Builder chunkSize(int bytes) {
       settings =
           new Settings(
-              settings.deadline(), settings.reconnectTimeout(), bytes, settings.maxMessageBytes());
+              settings.deadline(),
+              settings.reconnectTimeout(),
+              bytes,
+              settings.maxMessageBytes(),
+              settings.replayLimit());
       return this;
     }
 
@@ -315,7 +325,34 @@ public final class MuondClient implements AutoCloseable {
     public Builder maxMessageBytes(int bytes) {
       settings =
           new Settings(
-              settings.deadline(), settings.reconnectTimeout(), settings.chunkSize(), bytes);
+              settings.deadline(),
+              settings.reconnectTimeout(),
+              settings.chunkSize(),
+              bytes,
+              settings.replayLimit());
+      return this;
+    }
+
+    /**
+     * Bytes of gradients, in memory, that each model handle keeps of the steps that a crash of the
+     * server may undo, to send them again by itself. Default: a quarter of the heap's largest size
+     * for models whose durability is every step or every N, none for those saved on request. 0:
+     * none; a roll-back is then told by MODEL_REWOUND.
+     *
+     * <p>Before a step for which there is no room the handle asks for a checkpoint, after which the
+     * steps up to that need not be kept. A step that is larger than the limit by itself is answered
+     * once a checkpoint holds it. Where none can be written, such steps fail, naming the durable
+     * step and the limit. Steps that only the newest checkpoint holds are kept as long as there is
+     * room, for it may turn out to be damaged.
+     */
+    public Builder replayLimit(long bytes) {
+      settings =
+          new Settings(
+              settings.deadline(),
+              settings.reconnectTimeout(),
+              settings.chunkSize(),
+              settings.maxMessageBytes(),
+              OptionalLong.of(bytes));
       return this;
     }
 
