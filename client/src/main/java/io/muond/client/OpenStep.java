@@ -60,7 +60,8 @@ public final class OpenStep {
     return new Call<OpenStep>() {
       @Override
       CompletableFuture<OpenStep> attempt(StepHeader opened) {
-        return open(opened).thenApply(answer -> OpenStep.this);
+        CompletableFuture<OpenStepResponse> answer = open(opened);
+        return Futures.after(answer, answer.thenApply(done -> OpenStep.this));
       }
     }.start();
   }

@@ -15,7 +15,7 @@ final class PendingStep {
   private final ReplayLog log;
   private final Map<String, TensorData> given = new LinkedHashMap<>();
   private final Map<String, CopiedTensor> copies = new LinkedHashMap<>();
-  private boolean unreadable;
+  private boolean uncopied;
 
   /**
    * @param log that will keep it, or null
@@ -32,9 +32,9 @@ final class PendingStep {
     return KeptStep.bytes(given);
   }
 
-  /** Whether the log can keep it, once there is room. */
-  boolean fits() {
-    return log != null && bytes() <= log.limit();
+  /** Whether the log can keep it, once there is room, as far as is known. */
+  synchronized boolean fits() {
+    return log != null && !uncopied && bytes() <= log.limit();
   }
 
   /** What is to be sent: copies, as far as there are any. */
@@ -46,7 +46,7 @@ final class PendingStep {
 
   /** Copies what is not copied yet, if the log is to keep it. */
   synchronized void copy() {
-    if (!fits() || unreadable || copies.size() == given.size()) {
+    if (!fits() || copies.size() == given.size()) {
       return;
     }
     Map<String, CopiedTensor> used = log.takeUsed();
@@ -57,17 +57,16 @@ final class PendingStep {
           copies.put(tensor.getKey(), CopiedTensor.of(tensor.getValue(), memory));
         }
       }
-    } catch (IOException e) {
-      // The step was sent, so it counts; it is not kept, which a roll-back would tell.
-      unreadable = true;
+    } catch (IOException | OutOfMemoryError e) {
+      // No reason for the step to fail: it is one that does not fit.
+      uncopied = true;
+      copies.clear();
     }
   }
 
   /** The step as it was committed; empty if it cannot be kept. */
   synchronized Optional<KeptStep> committed(StepHeader header, CommitOptions options) {
     copy();
-    return fits() && !unreadable
-        ? Optional.of(new KeptStep(header, options, copies))
-        : Optional.empty();
+    return fits() ? Optional.of(new KeptStep(header, options, copies)) : Optional.empty();
   }
 }

@@ -123,12 +123,9 @@ final class Replay {
         new MuondException(
             seen.code(),
             seen.reason(),
-            "%s; it went back to step %d, and the steps from there to %d are not all kept here (replay limit: %d bytes)"
-                .formatted(
-                    seen.getMessage(),
-                    now.getCommittedStep(),
-                    position.nextStep() - 1,
-                    log.limit()),
+            "%s; it went back to step %d, and the steps from there to %d are not all kept here"
+                    .formatted(seen.getMessage(), now.getCommittedStep(), position.nextStep() - 1)
+                + " (replay limit: %d bytes)".formatted(log.limit()),
             seen.metadata(),
             seen));
   }
@@ -139,13 +136,15 @@ final class Replay {
       PendingStep step,
       StepHeader header,
       CommitOptions options) {
-    return answer
-        .thenCompose(result -> secured(result, step))
-        .thenApply(
-            result -> {
-              committed(result, step, header, options);
-              return result;
-            });
+    return Futures.after(
+        answer,
+        answer
+            .thenCompose(result -> secured(result, step))
+            .thenApply(
+                result -> {
+                  committed(result, step, header, options);
+                  return result;
+                }));
   }
 
   private void committed(
@@ -178,11 +177,12 @@ final class Replay {
   }
 
   /**
-   * A step that the log cannot keep counts once it is in a checkpoint: only until then it can be
-   * sent again.
+   * A step that the log cannot keep is answered once it is in a checkpoint: until then its
+   * gradients are there to be sent again.
    */
   private CompletableFuture<StepResult> secured(StepResult result, PendingStep step) {
     long number = result.report().getStep();
+    step.copy();
     return !isOn() || step.fits() || result.durableStep().orElse(-1) >= number
         ? CompletableFuture.completedFuture(result)
         : saveCheckpoint(number, "is committed, but not durable").thenApply(saved -> result);
@@ -228,8 +228,10 @@ final class Replay {
     return new MuondException(
         failure.code(),
         failure.reason(),
-        "step %d %s: with it the steps since %s are more than the replay limit of %d bytes, and no checkpoint can be written: %s"
-            .formatted(position.nextStep(), otherwise, last, log.limit(), failure.getMessage()),
+        "step %d %s: it cannot be kept beside the steps since %s within the replay limit of %d bytes,"
+                .formatted(position.nextStep(), otherwise, last, log.limit())
+            + " and no checkpoint can be written: "
+            + failure.getMessage(),
         failure.metadata(),
         failure);
   }

@@ -34,7 +34,10 @@ final class WeightsReading extends Recovering<WeightsHeader> {
 
   @Override
   CompletableFuture<WeightsHeader> attempt() {
-    return read(replay.isOn() ? new Checked() : sink);
+    return read(
+        replay.isOn()
+            ? new Checked(position.model().getIncarnation(), position.nextStep() - 1)
+            : sink);
   }
 
   private CompletableFuture<WeightsHeader> read(WeightsSink into) {
@@ -59,12 +62,19 @@ final class WeightsReading extends Recovering<WeightsHeader> {
     return read(sink);
   }
 
-  /** Takes weights unless they are of before a step that was committed. */
+  /** Takes weights unless they are of before a step that was committed when the read began. */
   private final class Checked implements WeightsSink {
+    private final String incarnation;
+    private final long committed;
+
+    private Checked(String incarnation, long committed) {
+      this.incarnation = incarnation;
+      this.committed = committed;
+    }
+
     @Override
     public void begin(WeightsHeader header) throws IOException {
-      if (!header.getIncarnation().equals(position.model().getIncarnation())
-          || header.getStep() < position.nextStep() - 1) {
+      if (!header.getIncarnation().equals(incarnation) || header.getStep() < committed) {
         throw Replay.rolledBack("weights are of step " + header.getStep());
       }
       sink.begin(header);
