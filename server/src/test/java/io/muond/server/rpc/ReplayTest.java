@@ -75,6 +75,7 @@ class ReplayTest extends ReplayFixture {
       assertThat(client.getModel("m").getCommittedStep()).isEqualTo(2);
       assertThat(client.getModel("m").getIncarnation())
           .isEqualTo(model.description().getIncarnation());
+      assertUntouched(model, 3);
       steps(model, 5);
       assertUntouched(model, 5);
     }
