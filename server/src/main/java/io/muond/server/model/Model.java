@@ -182,9 +182,7 @@ public final class Model {
     synchronized (state) {
       shards.commit();
       state.ledger().advance(next);
-      if (saved.isPresent()) {
-        state.ledger().setDurable(saved);
-      }
+      saved.ifPresent(durable -> state.ledger().setDurable(saved));
       state.setOpen(null);
       state.repeats().clear();
       state.setReady();
@@ -256,11 +254,7 @@ public final class Model {
     return saver;
   }
 
-  /**
-   * Writes a checkpoint of the last committed step.
-   *
-   * @param prunable whether it may be removed like one that nobody asked for
-   */
+  /** Writes a checkpoint of the last committed step; a prunable one need not stay for ever. */
   public CompletableFuture<CheckpointInfo> save(boolean prunable) {
     return during(() -> exclusively(() -> saver.save(prunable)));
   }

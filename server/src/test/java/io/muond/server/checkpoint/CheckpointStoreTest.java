@@ -12,11 +12,8 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.time.Instant;
-import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
@@ -188,71 +185,6 @@ final class CheckpointStoreTest {
     save("m", 1, "a");
     assertThat(store.living("m")).containsExactly(first, second);
     assertNotFound(() -> store.renew("m", "000000000009-a", spec, spec));
-  }
-
-  @Test
-  void prunesWhatNobodyAskedFor() throws IOException {
-    saveAutomatically(1);
-    store.bury("m");
-    for (int step = 2; step <= 6; step++) {
-      saveAutomatically(step);
-    }
-    save("m", 3, "a");
-    // Once asked for, always asked for.
-    saveAutomatically(3);
-    save("m", 7, "a");
-    reopen();
-    prune(2, Optional.empty(), 7);
-    assertThat(store.list("m"))
-        .extracting(CheckpointInfo::step)
-        .containsExactly(7L, 3L, 6L, 5L, 1L);
-    prune(2, Optional.empty(), 7);
-    assertThat(store.list("m")).hasSize(5);
-  }
-
-  /**
-   * @param current and {@code damaged}: steps
-   */
-  private void prune(int count, Optional<Duration> age, long current, Long... damaged)
-      throws IOException {
-    String id = store.list("m").stream().filter(c -> c.step() == current).findAny().get().id();
-    store.prune("m", new Retention(count, age), id, c -> Arrays.asList(damaged).contains(c.step()));
-  }
-
-  @Test
-  void prunesWhatIsOldButTheOneThatARestartGoesBackTo() throws IOException {
-    Instant now = Instant.now();
-    for (int step = 1; step <= 5; step++) {
-      CheckpointMeta meta = Tensors.meta(step, "a", true);
-      CheckpointMeta aged =
-          new CheckpointMeta(
-              step,
-              "a",
-              meta.modelSpec(),
-              meta.ledger(),
-              now.minus(Duration.ofHours(6 - step)),
-              step != 1);
-      store.save("m", aged, weights.sources(), state.sources());
-    }
-    prune(9, Optional.of(Duration.ofMinutes(150)), 5);
-    assertThat(store.list("m")).extracting(CheckpointInfo::step).containsExactly(5L, 4L, 1L);
-    prune(9, Optional.of(Duration.ofSeconds(1)), 4);
-    assertThat(store.list("m")).extracting(CheckpointInfo::step).containsExactly(4L, 1L);
-  }
-
-  @Test
-  void damagedOnesDoNotCountAndTheOneInUseStays() throws IOException {
-    for (int step = 1; step <= 5; step++) {
-      saveAutomatically(step);
-    }
-    prune(2, Optional.empty(), 3, 5L, 4L);
-    assertThat(store.list("m")).extracting(CheckpointInfo::step).containsExactly(5L, 4L, 3L, 2L);
-    prune(1, Optional.empty(), 2);
-    assertThat(store.list("m")).extracting(CheckpointInfo::step).containsExactly(5L, 2L);
-  }
-
-  private void saveAutomatically(long step) throws IOException {
-    store.save("m", Tensors.meta(step, "a", true), weights.sources(), state.sources());
   }
 
   @Test
