@@ -79,9 +79,6 @@ public final class OutgoingMessage extends InputStream implements Drainable, Kno
 
   private void write(OutputStream out) throws IOException {
     byte[] small = Scratch.small();
-    if (envelope.getSerializedSize() > 0) {
-      envelope.writeTo(out);
-    }
     for (OutgoingChunk chunk : chunks) {
       CodedOutputStream coded = CodedOutputStream.newInstance(small);
       coded.writeTag(CHUNKS_FIELD, 2);
@@ -96,6 +93,11 @@ public final class OutgoingMessage extends InputStream implements Drainable, Kno
       coded.writeUInt32NoTag(chunk.size());
       out.write(small, 0, coded.getTotalBytesWritten());
       chunk.data().writeTo(out, chunk.offset(), chunk.size());
+    }
+    // Last, so that a commit comes after what it commits: a message in which a broken network has
+    // repeated bytes ends before it.
+    if (envelope.getSerializedSize() > 0) {
+      envelope.writeTo(out);
     }
   }
 
