@@ -36,6 +36,12 @@ final class Futures {
     var unused = future.whenComplete(action);
   }
 
+  /** A stage after {@code source}, whose cancellation cancels that too. */
+  static <T> CompletableFuture<T> after(CompletableFuture<?> source, CompletableFuture<T> stage) {
+    whenCancelled(stage, () -> source.cancel(true));
+    return stage;
+  }
+
   /** Runs {@code action} when the future is cancelled. */
   static void whenCancelled(CompletableFuture<?> future, Runnable action) {
     whenDone(

@@ -2,13 +2,12 @@ package io.muond.client;
 
 import static java.util.Objects.requireNonNull;
 
+import io.muond.v1.CommitOptions;
 import io.muond.v1.Model;
-import io.muond.v1.OpenStepRequest;
 import io.muond.v1.Parameter;
 import io.muond.v1.ReadWeightsRequest;
 import io.muond.v1.SetWorkersResponse;
 import io.muond.v1.StepHeader;
-import io.muond.v1.StepServiceGrpc;
 import io.muond.v1.WeightsHeader;
 import io.muond.v1.WriteWeightsRequest;
 import io.muond.v1.WriteWeightsResponse;
@@ -18,7 +17,6 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.function.Supplier;
 
 /**
  * One model on the server, as one writer sees it: knows the incarnation and the next step's number,
@@ -27,36 +25,37 @@ import java.util.function.Supplier;
  * lease is renewed. Closing it leaves the model on the server.
  *
  * <p>Steps are sent one at a time. A step whose connection breaks is sent again, and counts once.
+ * Of a model that the server saves by itself the handle keeps copies of the steps that a crash may
+ * undo (see {@link MuondClient.Builder#replayLimit}), and after a roll-back sends them again by
+ * itself: steps and reads of weights then take longer, and nothing else is to be seen. Not so if
+ * somebody has written or restored the model's weights, or stepped it: then MODEL_REWOUND tells.
  * Thread-safe.
  */
 public final class ModelHandle implements AutoCloseable {
   private final MuondClient client;
   private final Connection connection;
   private final String name;
-  private final String worker;
-  private final double weight;
+  private final Position position;
+  private final StepSender sender;
+  private final Replay replay;
   private final Heartbeat heartbeat;
-  private Model model;
-  private long nextStep;
-  private StepStream stream;
-  private boolean stepping;
 
   ModelHandle(MuondClient client, Connection connection, Model model) {
-    this(client, connection, model, "", 1, true);
+    this(client, connection, model, new Position(model, "", 1), true);
   }
 
   private ModelHandle(
       MuondClient client,
       Connection connection,
       Model model,
-      String worker,
-      double weight,
+      Position position,
       boolean renewsLease) {
     this.client = client;
     this.connection = connection;
     this.name = model.getName();
-    this.worker = worker;
-    this.weight = weight;
+    this.position = position;
+    this.sender = new StepSender(connection, position);
+    this.replay = new Replay(connection, position, sender, log(connection.settings(), model));
     this.heartbeat =
         renewsLease && model.hasLeaseTtl()
             ? new Heartbeat(
@@ -65,7 +64,20 @@ public final class ModelHandle implements AutoCloseable {
                 Duration.ofSeconds(
                     model.getLeaseTtl().getSeconds(), model.getLeaseTtl().getNanos()))
             : null;
-    adopt(model);
+  }
+
+  /** A model that is saved on request goes back far: its steps are kept only if that was asked. */
+  private static ReplayLog log(Settings settings, Model model) {
+    boolean automatic = model.getDurability().getEverySteps() > 0;
+    long limit = settings.replayLimit().orElse(automatic ? Settings.defaultReplayLimit() : 0);
+    if (limit == 0) {
+      return null;
+    }
+    ReplayLog log = new ReplayLog(limit);
+    if (model.hasDurableStep()) {
+      log.saved(model.getDurableStep());
+    }
+    return log;
   }
 
   /** The model's name. */
@@ -74,8 +86,8 @@ public final class ModelHandle implements AutoCloseable {
   }
 
   /** The model as the server last described it. */
-  public synchronized Model description() {
-    return model;
+  public Model description() {
+    return position.model();
   }
 
   /** The model's parameters, in the order of their declaration. */
@@ -84,8 +96,8 @@ public final class ModelHandle implements AutoCloseable {
   }
 
   /** The number of the step that is sent next. */
-  public synchronized long nextStep() {
-    return nextStep;
+  public long nextStep() {
+    return position.nextStep();
   }
 
   /**
@@ -97,7 +109,8 @@ public final class ModelHandle implements AutoCloseable {
    */
   public ModelHandle asWorker(String id, double weight) {
     requireNonNull(id, "id is null");
-    return new ModelHandle(client, connection, description(), id, weight, false);
+    Model model = description();
+    return new ModelHandle(client, connection, model, new Position(model, id, weight), false);
   }
 
   /** A step with the default options, see {@link #step(Map, StepOptions)}. */
@@ -109,7 +122,9 @@ public final class ModelHandle implements AutoCloseable {
    * Sends the gradients of every parameter and waits until the step is committed.
    *
    * @throws MuondException if it was refused: nothing moved. MODEL_REWOUND: the model's history
-   *     changed, see {@link #refresh}
+   *     changed, and the steps that are missing are not kept, or somebody meant it: see {@link
+   *     #refresh}. Where the steps that are not durable pass the replay limit and no checkpoint can
+   *     be written, the message names the durable step and the limit
    * @throws IllegalStateException if another step of this handle is running
    */
   public StepResult step(Map<String, ? extends TensorData> gradients, StepOptions options) {
@@ -124,20 +139,17 @@ public final class ModelHandle implements AutoCloseable {
   public CompletableFuture<StepResult> stepAsync(
       Map<String, ? extends TensorData> gradients, StepOptions options) {
     requireNonNull(gradients, "gradients is null");
-    StepHeader header = begin();
-    long bytes = answerBytes(options);
-    Supplier<Iterator<OutgoingMessage>> requests =
-        () -> new StepRequests(header, chunker(gradients), options.toProto());
-    CompletableFuture<StepResult> step =
-        connection.retry(
-            Retrier.Safety.REPEATABLE,
-            attempt -> stream(attempt).step(requests.get(), new StepCollector(bytes)));
+    CommitOptions message = options.toProto();
+    PendingStep pending = new PendingStep(replay.log());
+    pending.put(gradients);
+    position.begin();
+    CompletableFuture<StepResult> step = new Stepping(pending, message).start();
     CompletableFuture<StepResult> result = new CompletableFuture<>();
     Futures.whenCancelled(result, () -> step.cancel(true));
     Futures.whenDone(
         step,
         (value, failure) -> {
-          finish(value);
+          position.end();
           if (failure == null) {
             result.complete(value);
           } else {
@@ -147,13 +159,32 @@ public final class ModelHandle implements AutoCloseable {
     return result;
   }
 
+  /** One whole step. */
+  private final class Stepping extends Recovering<StepResult> {
+    private final PendingStep pending;
+    private final CommitOptions options;
+
+    Stepping(PendingStep pending, CommitOptions options) {
+      super(replay);
+      this.pending = pending;
+      this.options = options;
+    }
+
+    @Override
+    CompletableFuture<StepResult> attempt() {
+      StepHeader header = position.header();
+      return replay.keeping(
+          replay.withRoom(
+              pending, () -> sender.send(header, options, pending.gradients(), pending::copy)),
+          pending,
+          header,
+          options);
+    }
+  }
+
   /** Opens the next step, to be filled with gradients as they come and then committed. */
   public OpenStep openStep() {
-    StepHeader header = header();
-    OpenStepRequest request = OpenStepRequest.newBuilder().setHeader(header).build();
-    Futures.await(
-        connection.unary(StepServiceGrpc.getOpenStepMethod(), request, Retrier.Safety.REPEATABLE));
-    return new OpenStep(connection, header, this::answerBytes, this::committed);
+    return Futures.await(new OpenStep(connection, sender, position, replay).openAsync());
   }
 
   /**
@@ -207,8 +238,7 @@ public final class ModelHandle implements AutoCloseable {
             .addAllParameters(options.parameters())
             .setDataType(options.dataType());
     options.step().ifPresent(request::setStep);
-    return connection.download(
-        TensorMethods.READ_WEIGHTS, request.build(), () -> new WeightsReader(sink));
+    return new WeightsReading(connection, position, replay, request.build(), sink).start();
   }
 
   /** Replaces the workers and begins a new epoch, see {@link MuondClient#setWorkers}. */
@@ -218,11 +248,42 @@ public final class ModelHandle implements AutoCloseable {
     return answer;
   }
 
-  /** Asks the server where the model stands, and goes on from there. */
+  /**
+   * Asks the server where the model stands, and goes on from there. Steps that a crash has undone
+   * are sent again first, if they are kept.
+   */
   public Model refresh() {
-    Model current = client.getModel(name);
-    adopt(current);
+    Model current = Futures.await(new Refreshing().start());
+    if (!position.isAt(current)) {
+      replay.forget();
+    }
+    position.adopt(current);
     return current;
+  }
+
+  /** Asks where the model stands, after it was put back if that is possible. */
+  private final class Refreshing extends Recovering<Model> {
+    Refreshing() {
+      super(replay);
+    }
+
+    @Override
+    CompletableFuture<Model> attempt() {
+      return client
+          .getModelAsync(name)
+          .thenApply(
+              current -> {
+                if (replay.isOn() && position.running() == null && !position.isAt(current)) {
+                  throw Replay.rolledBack("the model is at step " + current.getCommittedStep());
+                }
+                return current;
+              });
+    }
+
+    @Override
+    CompletableFuture<Model> giveUp(MuondException failure) {
+      return client.getModelAsync(name);
+    }
   }
 
   /** Deletes the model with its checkpoints, and closes this handle. */
@@ -237,87 +298,17 @@ public final class ModelHandle implements AutoCloseable {
     if (heartbeat != null) {
       heartbeat.close();
     }
-    StepStream open;
-    synchronized (this) {
-      open = stream;
-      stream = null;
-    }
-    if (open != null && !open.ended()) {
-      open.close();
-    }
+    sender.close();
   }
 
-  private synchronized void adopt(Model current) {
-    model = current;
-    nextStep = current.getCommittedStep() + 1;
-  }
-
-  private synchronized WriteWeightsResponse written(WriteWeightsResponse answer) {
-    model = model.toBuilder().setIncarnation(answer.getIncarnation()).setReady(true).build();
-    nextStep = answer.getNextStep();
+  private WriteWeightsResponse written(WriteWeightsResponse answer) {
+    replay.forget();
+    position.written(answer);
     return answer;
-  }
-
-  private synchronized StepHeader begin() {
-    if (stepping) {
-      throw new IllegalStateException(
-          "model %s: step %d is still running".formatted(name, nextStep));
-    }
-    stepping = true;
-    return header();
-  }
-
-  private synchronized StepHeader header() {
-    StepHeader.Builder header =
-        StepHeader.newBuilder()
-            .setModel(name)
-            .setIncarnation(model.getIncarnation())
-            .setStep(nextStep)
-            .setWorker(worker);
-    if (!worker.isEmpty()) {
-      header.setWorkerEpoch(model.getWorkerEpoch());
-    }
-    if (weight != 1) {
-      header.setWeight(weight);
-    }
-    return header.build();
-  }
-
-  private synchronized void finish(StepResult result) {
-    stepping = false;
-    if (result != null) {
-      committed(result);
-    }
-  }
-
-  private synchronized void committed(StepResult result) {
-    nextStep = result.report().getStep() + 1;
-  }
-
-  private synchronized StepStream stream(Attempt attempt) {
-    if (stream == null || stream.ended()) {
-      stream = new StepStream();
-      connection.openSteps(attempt, stream);
-    } else {
-      attempt.markSent();
-    }
-    return stream;
   }
 
   private Chunker chunker(Map<String, ? extends TensorData> tensors) {
     return new Chunker(tensors, connection.settings().chunkSize());
-  }
-
-  /** Bytes of weights that come back. */
-  private long answerBytes(StepOptions options) {
-    if (options.returnWeights().isEmpty()) {
-      return 0;
-    }
-    long elements = 0;
-    for (Parameter parameter : parameters()) {
-      elements += DataTypes.elements(parameter.getShapeList().stream().mapToLong(s -> s).toArray());
-    }
-    return elements * DataTypes.bytes(options.returnWeights().get());
   }
 
   /** The messages of an upload of weights. */

@@ -308,6 +308,23 @@ public final class MuondClient implements AutoCloseable {
       return this;
     }
 
+    /**
+     * Bytes of gradients, in memory, that each model handle keeps of the steps that a crash of the
+     * server may undo, to send them again by itself. Default: a quarter of the heap's largest size
+     * for models whose durability is every step or every N, none for those saved on request. 0:
+     * none; a roll-back is then told by MODEL_REWOUND.
+     *
+     * <p>Before a step for which there is no room the handle asks for a checkpoint, after which the
+     * steps up to that need not be kept. A step that is larger than the limit by itself is answered
+     * once a checkpoint holds it. Where none can be written, such steps fail, naming the durable
+     * step and the limit. Steps that only the newest checkpoint holds are kept as long as there is
+     * room, for it may turn out to be damaged.
+     */
+    public Builder replayLimit(long bytes) {
+      settings = settings.withReplayLimit(bytes);
+      return this;
+    }
+
     /** Protects connections by TLS; the system says whose certificates are trusted. */
     public Builder tls() {
       settings = settings.withTls(settings.tls().withSystemAuthorities());

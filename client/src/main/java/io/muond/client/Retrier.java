@@ -1,6 +1,7 @@
 package io.muond.client;
 
 import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
 import io.muond.v1.ErrorReason;
 import java.time.Duration;
 import java.util.Locale;
@@ -188,7 +189,15 @@ final class Retrier {
   }
 
   private static boolean away(MuondException failure) {
-    return failure.code() == Status.Code.UNAVAILABLE && !failure.is(ErrorReason.STORAGE_FAILED);
+    return (failure.code() == Status.Code.UNAVAILABLE && !failure.is(ErrorReason.STORAGE_FAILED))
+        || brokenOff(failure);
+  }
+
+  /** A connection whose bytes made no sense; the server's own errors have a reason. */
+  private static boolean brokenOff(MuondException failure) {
+    return (failure.code() == Status.Code.INTERNAL || failure.code() == Status.Code.UNKNOWN)
+        && failure.reason().isEmpty()
+        && failure.getCause() instanceof StatusRuntimeException;
   }
 
   private MuondException gaveUp(MuondException failure) {

@@ -4,6 +4,7 @@ import io.muond.wire.Transport;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /**
  * How a client behaves.
@@ -15,6 +16,8 @@ import java.util.Optional;
  * @param tls how connections are protected
  * @param tokenFile the file with the client's bearer token
  * @param allowPlaintext whether the token may travel beyond loopback without TLS
+ * @param replayLimit bytes of gradients that a model handle keeps for a replay, 0 for none; empty:
+ *     {@link #defaultReplayLimit} for models that the server saves by itself, none for others
  */
 record Settings(
     Duration deadline,
@@ -23,7 +26,8 @@ record Settings(
     int maxMessageBytes,
     TlsSettings tls,
     Optional<Path> tokenFile,
-    boolean allowPlaintext) {
+    boolean allowPlaintext,
+    OptionalLong replayLimit) {
   static final Settings DEFAULTS =
       new Settings(
           Duration.ofMinutes(5),
@@ -32,7 +36,13 @@ record Settings(
           64 << 20,
           TlsSettings.PLAINTEXT,
           Optional.empty(),
-          false);
+          false,
+          OptionalLong.empty());
+
+  /** A quarter of what the heap may take. */
+  static long defaultReplayLimit() {
+    return Runtime.getRuntime().maxMemory() / 4;
+  }
 
   Settings {
     if (deadline.isNegative() || deadline.isZero()) {
@@ -54,25 +64,44 @@ record Settings(
           "max message: %d bytes (expected: >= %d)"
               .formatted(maxMessageBytes, 2 * Chunker.MAX_CHUNK));
     }
+    if (replayLimit.orElse(0) < 0) {
+      throw new IllegalArgumentException(
+          "replay limit: %d bytes (expected: >= 0)".formatted(replayLimit.getAsLong()));
+    }
   }
 
   Settings withDeadline(Duration time) {
     return new Settings(
-        time, reconnectTimeout, chunkSize, maxMessageBytes, tls, tokenFile, allowPlaintext);
+        time,
+        reconnectTimeout,
+        chunkSize,
+        maxMessageBytes,
+        tls,
+        tokenFile,
+        allowPlaintext,
+        replayLimit);
   }
 
   Settings withReconnectTimeout(Duration time) {
-    return new Settings(deadline, time, chunkSize, maxMessageBytes, tls, tokenFile, allowPlaintext);
+    return new Settings(
+        deadline, time, chunkSize, maxMessageBytes, tls, tokenFile, allowPlaintext, replayLimit);
   }
 
   Settings withChunkSize(int bytes) {
     return new Settings(
-        deadline, reconnectTimeout, bytes, maxMessageBytes, tls, tokenFile, allowPlaintext);
+        deadline,
+        reconnectTimeout,
+        bytes,
+        maxMessageBytes,
+        tls,
+        tokenFile,
+        allowPlaintext,
+        replayLimit);
   }
 
   Settings withMaxMessageBytes(int bytes) {
     return new Settings(
-        deadline, reconnectTimeout, chunkSize, bytes, tls, tokenFile, allowPlaintext);
+        deadline, reconnectTimeout, chunkSize, bytes, tls, tokenFile, allowPlaintext, replayLimit);
   }
 
   Settings withTls(TlsSettings protection) {
@@ -83,11 +112,24 @@ record Settings(
         maxMessageBytes,
         protection,
         tokenFile,
-        allowPlaintext);
+        allowPlaintext,
+        replayLimit);
   }
 
   Settings withToken(Optional<Path> file, boolean plaintext) {
     return new Settings(
-        deadline, reconnectTimeout, chunkSize, maxMessageBytes, tls, file, plaintext);
+        deadline, reconnectTimeout, chunkSize, maxMessageBytes, tls, file, plaintext, replayLimit);
+  }
+
+  Settings withReplayLimit(long bytes) {
+    return new Settings(
+        deadline,
+        reconnectTimeout,
+        chunkSize,
+        maxMessageBytes,
+        tls,
+        tokenFile,
+        allowPlaintext,
+        OptionalLong.of(bytes));
   }
 }

@@ -4,20 +4,28 @@ import io.grpc.Status;
 import io.muond.v1.StepReport;
 import io.muond.wire.Chunk;
 
-/** Gathers the answer to one step: a report, then as many bytes of weights as were asked for. */
+/** Gathers the answer to one step: its report, then as many bytes of weights as were asked for. */
 final class StepCollector {
+  private final long step;
   private final long expectedBytes;
   private final WeightsCollector weights = new WeightsCollector();
   private StepReport report;
   private long received;
 
-  StepCollector(long expectedBytes) {
+  StepCollector(long step, long expectedBytes) {
+    this.step = step;
     this.expectedBytes = expectedBytes;
   }
 
   void report(StepReport message) {
     if (report != null) {
       throw Errors.of(Status.Code.INTERNAL, "the server sent two reports for one step");
+    }
+    if (message.getStep() != step) {
+      // The transport has delivered something twice: the call has to be made again.
+      throw Errors.of(
+          Status.Code.UNAVAILABLE,
+          "the answer is that of step %d (expected: step %d)".formatted(message.getStep(), step));
     }
     report = message;
   }

@@ -6,6 +6,7 @@ import io.muond.v1.StepReport;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.OptionalLong;
 
 /**
  * What a step did.
@@ -17,5 +18,19 @@ public record StepResult(StepReport report, Map<String, Tensor> weights) {
   public StepResult {
     requireNonNull(report, "report is null");
     weights = Collections.unmodifiableMap(new LinkedHashMap<>(weights));
+  }
+
+  /** The last step that a crash cannot undo; empty if it undoes all of them. */
+  public OptionalLong durableStep() {
+    return report.hasDurableStep()
+        ? OptionalLong.of(report.getDurableStep())
+        : OptionalLong.empty();
+  }
+
+  /** The same, should the newest checkpoint turn out to be damaged. */
+  OptionalLong fallbackStep() {
+    return report.hasFallbackStep()
+        ? OptionalLong.of(report.getFallbackStep())
+        : OptionalLong.empty();
   }
 }

@@ -79,9 +79,6 @@ public final class OutgoingMessage extends InputStream implements Drainable, Kno
 
   private void write(OutputStream out) throws IOException {
     byte[] small = Scratch.small();
-    if (envelope.getSerializedSize() > 0) {
-      envelope.writeTo(out);
-    }
     for (OutgoingChunk chunk : chunks) {
       small[0] = CHUNKS_FIELD << 3 | 2;
       out.write(small, 0, varint(small, 1, chunk.wireSize()));
@@ -94,6 +91,11 @@ public final class OutgoingMessage extends InputStream implements Drainable, Kno
       small[length++] = TensorChunk.DATA_FIELD_NUMBER << 3 | 2;
       out.write(small, 0, varint(small, length, chunk.size()));
       chunk.data().writeTo(out, chunk.offset(), chunk.size());
+    }
+    // Last, so that a commit comes after what it commits: a message in which a broken network has
+    // repeated bytes ends before it.
+    if (envelope.getSerializedSize() > 0) {
+      envelope.writeTo(out);
     }
   }
 

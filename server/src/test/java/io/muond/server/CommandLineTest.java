@@ -7,6 +7,7 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import io.muond.client.MuondClient;
 import io.muond.client.cli.Main;
 import io.muond.server.engine.TestEngines;
 import java.io.IOException;
@@ -14,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -107,21 +109,63 @@ class CommandLineTest extends CommandLineFixture {
     }
   }
 
+  @Test
+  void aCommandGoesOnBitForBitThroughAKill() throws Exception {
+    int until = TestEngines.isCuda() ? 60 : 400;
+    Path weights = write("w", Map.of("a", gaussian(12 * 5, 1)), 5);
+    Path gradients = write("g", Map.of("a", gaussian(12 * 5, 3)), 5);
+    String data = "--data-dir=" + file("data");
+    CompletableFuture<Outcome> command;
+    String port;
+    try (DaemonProcess first = DaemonProcess.serve(directory, ENGINE, data)) {
+      String server = first.grpc();
+      port = "--port=" + server.substring(server.lastIndexOf(':') + 1);
+      command =
+          CompletableFuture.supplyAsync(
+              () -> step(server, weights, gradients, "through", "every=7", until, "through"));
+      try (MuondClient client = MuondClient.connect(server)) {
+        while (client.listModels().stream().noneMatch(m -> m.getCommittedStep() % 7 == 4)) {
+          assertThat(command).isNotDone();
+        }
+      }
+      first.kill();
+      assertThat(command).isNotDone();
+    }
+    try (DaemonProcess second =
+        DaemonProcess.start(directory, ENGINE, data, port, "--http-port=0")) {
+      String server = second.grpc();
+      command.get(60, TimeUnit.SECONDS).succeeded();
+      step(server, weights, gradients, "straight", "on-request", until, "straight").succeeded();
+      assertThat(second.terminate()).isZero();
+    }
+    assertThat(read(file("through"), "a")).isEqualTo(read(file("straight"), "a"));
+  }
+
   private void train(
       DaemonProcess server, Path weights, Path gradients, String model, int until, String out)
       throws IOException {
-    muond(
-            "step",
-            "--server=" + server.grpc(),
-            "--model=" + model,
-            "--durability=every-step",
-            "--momentum=0.9",
-            "--weights=" + weights,
-            "--gradients=" + gradients,
-            "--learning-rate=0.05",
-            "--until-step=" + until,
-            "--out=" + file(out))
-        .succeeded();
+    step(server.grpc(), weights, gradients, model, "every-step", until, out).succeeded();
+  }
+
+  private Outcome step(
+      String server,
+      Path weights,
+      Path gradients,
+      String model,
+      String durability,
+      int until,
+      String out) {
+    return muond(
+        "step",
+        "--server=" + server,
+        "--model=" + model,
+        "--durability=" + durability,
+        "--momentum=0.9",
+        "--weights=" + weights,
+        "--gradients=" + gradients,
+        "--learning-rate=0.05",
+        "--until-step=" + until,
+        "--out=" + file(out));
   }
 
   /** Rows of norm 5 and 13 on the sphere of radius 1; the second time nothing is written. */

@@ -48,9 +48,24 @@ final class DaemonProcess implements AutoCloseable {
   static DaemonProcess start(
       Path directory, Map<String, String> environment, String classPath, String... arguments)
       throws IOException {
+    return start(directory, List.of(), environment, classPath, arguments);
+  }
+
+  /**
+   * The same, started by another command.
+   *
+   * @param prefix which runs the rest of its command line
+   */
+  static DaemonProcess start(
+      Path directory,
+      List<String> prefix,
+      Map<String, String> environment,
+      String classPath,
+      String... arguments)
+      throws IOException {
     Path ready = Files.createTempDirectory(directory, "daemon").resolve("ready.json");
     Path stderr = ready.resolveSibling("stderr");
-    List<String> command = new ArrayList<>();
+    List<String> command = new ArrayList<>(prefix);
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     if (Runtime.version().feature() >= FIRST_TO_WARN) {
       command.add("--enable-native-access=ALL-UNNAMED");

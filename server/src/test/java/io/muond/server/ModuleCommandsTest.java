@@ -118,12 +118,12 @@ class ModuleCommandsTest extends CommandLineFixture {
             "--seed=3",
             "--schedule=linear,learning-rate=0.5,total-steps=4",
             "--group-schedule=gains=constant,learning-rate=0.25",
-            "--durability=every=2",
+            "--durability=every=2,keep=5,keep-for=24h",
             "--lease=10m")
         .succeeded();
     String text = muond("model", "get", "planned", server).succeeded().out();
     assertThat(text)
-        .contains("checkpoints: every=2\n")
+        .contains("checkpoints: every=2,keep=5,keep-for=24h\n")
         .contains("schedule: linear,learning-rate=0.5,total-steps=4,final-fraction=0.0\n")
         .contains("schedule of gains: constant,learning-rate=0.25\n")
         .contains("solver=admm rho=4.0 iterations=10")
@@ -131,7 +131,9 @@ class ModuleCommandsTest extends CommandLineFixture {
         .contains("beta1=0.9 beta2=0.999 epsilon=1.0E-8")
         .contains("initial=one");
     JsonObject model = json(muond("model", "get", "planned", server, "--json"));
-    assertThat(model.get("durability").getAsString()).isEqualTo("every=2");
+    assertThat(model.get("durability").getAsString()).isEqualTo("every=2,keep=5,keep-for=24h");
+    assertThat(model.get("keep_count").getAsInt()).isEqualTo(5);
+    assertThat(model.get("keep_for_seconds").getAsLong()).isEqualTo(86_400);
     assertThat(model.get("lease_seconds").getAsLong()).isEqualTo(600);
     assertThat(model.getAsJsonObject("schedule").get("shape").getAsString()).isEqualTo("linear");
     assertThat(model.getAsJsonObject("group_schedules").keySet()).containsExactly("gains");

@@ -12,6 +12,7 @@ import com.google.protobuf.Message;
 import com.google.protobuf.Timestamp;
 import io.muond.manifold.Words;
 import io.muond.v1.Checkpoint;
+import io.muond.v1.Durability;
 import io.muond.v1.Model;
 import io.muond.v1.Parameter;
 import io.muond.v1.Plan;
@@ -56,6 +57,7 @@ final class Json {
     json.addProperty("incarnation", model.getIncarnation());
     json.addProperty("committed_step", model.getCommittedStep());
     json.addProperty("durable_step", model.hasDurableStep() ? model.getDurableStep() : null);
+    json.addProperty("fallback_step", model.hasFallbackStep() ? model.getFallbackStep() : null);
     json.addProperty("ready", model.getReady());
     json.addProperty("open_step", model.hasOpenStep() ? model.getOpenStep() : null);
     json.addProperty("total_bytes", model.getMemory().getTotalBytes());
@@ -63,6 +65,8 @@ final class Json {
         "lease_seconds", model.hasLeaseTtl() ? model.getLeaseTtl().getSeconds() : null);
     json.add("create_time", time(model.getCreateTime()));
     json.addProperty("durability", DurabilityWords.of(model.getDurability()));
+    json.addProperty("keep_count", model.getDurability().getKeepCount());
+    json.addProperty("keep_for_seconds", keepForSeconds(model.getDurability()));
     json.add("schedule", model.hasSchedule() ? fields(model.getSchedule()) : JsonNull.INSTANCE);
     JsonObject groups = new JsonObject();
     new TreeMap<>(model.getGroupSchedulesMap())
@@ -76,6 +80,10 @@ final class Json {
     json.add("parameters", parameters);
     json.add("plan", model.hasPlan() ? plan(model.getPlan()) : JsonNull.INSTANCE);
     return json;
+  }
+
+  private static Long keepForSeconds(Durability durability) {
+    return durability.hasKeepFor() ? durability.getKeepFor().getSeconds() : null;
   }
 
   /** Of a parameter with ranges, these say the rest; what means nothing for one is null. */

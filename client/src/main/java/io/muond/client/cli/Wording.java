@@ -26,6 +26,8 @@ final class Wording {
   private static final Map<String, String> OPTIONS =
       Map.of(
           "durability.every_steps", "--durability",
+          "durability.keep_count", "--durability",
+          "durability.keep_for", "--durability",
           "report_detail", "--report",
           "lease_ttl", "--lease");
 

@@ -195,7 +195,7 @@ class ModuleCommandsTest {
         "--group-schedule",
         "tail=linear,learning-rate=1,total-steps=9",
         "--durability",
-        "every=5",
+        "every=5,keep=3,keep-for=90m",
         "--lease",
         "90s"
       };
@@ -235,7 +235,11 @@ class ModuleCommandsTest {
                           .setLearningRate(1)
                           .setTotalSteps(9)
                           .build())
-                  .setDurability(Durability.newBuilder().setEverySteps(5))
+                  .setDurability(
+                      Durability.newBuilder()
+                          .setEverySteps(5)
+                          .setKeepCount(3)
+                          .setKeepFor(com.google.protobuf.Duration.newBuilder().setSeconds(5_400)))
                   .setLeaseTtl(com.google.protobuf.Duration.newBuilder().setSeconds(90))
                   .build());
       assertThat(run(arguments)).isEqualTo(1);
@@ -279,6 +283,11 @@ class ModuleCommandsTest {
           model create m --seed 1 --group-schedule g=quick | {}         | --group-schedule: quick (expected: a shape, one of constant
           model create m --seed 1 --group-schedule g=constant --group-schedule g=linear | {} | --group-schedule: g twice (expected: one schedule for each group)
           model create m --seed 1 --durability never | {}               | --durability: never (expected: on-request, every-step or every=N
+          model create m --seed 1 --durability every=2,keep=0 | {}      | --durability: every=2,keep=0 (expected: keep=N with N from 1 to 1000)
+          model create m --seed 1 --durability every=2,keep=1001 | {}   | --durability: every=2,keep=1001 (expected: keep=N with N from 1 to 1000)
+          model create m --seed 1 --durability every=2,keep-for=x | {}  | --durability: every=2,keep-for=x (expected: keep-for=TIME with a TIME like
+          model create m --seed 1 --durability every=2,keep-for=9ms | {} | --durability: every=2,keep-for=9ms (expected: keep-for=TIME with a TIME of at least 1s)
+          model create m --seed 1 --durability every=2,4 | {}           | --durability: every=2,4 (expected: keep=N or keep-for=TIME after the comma)
           model create m --seed 1 --lease soon | {}                     | --lease: soon (expected: a duration
           """)
   void faultsAreOneLine(String line, String json, String message) throws IOException {

@@ -8,10 +8,12 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.Lock;
+import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -226,17 +228,23 @@ public final class CheckpointStore implements AutoCloseable {
   }
 
   /**
-   * Removes the automatic checkpoints of a model but the newest ones. Those under its tombstone
-   * stay.
+   * Removes old automatic checkpoints of a model. Those under its tombstone stay.
    *
-   * @param keep how many automatic ones stay
+   * @param current the id of the one that a restart goes back to: it stays
+   * @param damaged tells those that are not intact: they do not count
    */
-  public void prune(String model, int keep) throws CheckpointException {
-    List<CheckpointInfo> automatic =
-        listing.living(model).stream().filter(CheckpointInfo::automatic).toList();
-    for (CheckpointInfo old :
-        automatic.subList(Math.min(keep, automatic.size()), automatic.size())) {
-      delete(model, old.id());
+  public void prune(
+      String model, Retention retention, String current, Predicate<CheckpointInfo> damaged)
+      throws CheckpointException {
+    Instant oldest = retention.age().map(Instant.now()::minus).orElse(Instant.MIN);
+    int kept = 0;
+    for (CheckpointInfo checkpoint : listing.living(model)) {
+      boolean stays = kept < retention.count() && !checkpoint.createTime().isBefore(oldest);
+      if (checkpoint.automatic() && !stays && !checkpoint.id().equals(current)) {
+        delete(model, checkpoint.id());
+      } else if (checkpoint.automatic() && !damaged.test(checkpoint)) {
+        kept++;
+      }
     }
   }
 

@@ -14,7 +14,10 @@ import java.util.TreeMap;
 
 /** Writes and reads what a checkpoint keeps of a model's history, in a format of its own. */
 final class LedgerCodec {
-  private static final int VERSION = 2;
+  private static final int VERSION = 3;
+
+  /** Without {@link History#origin} and {@link History#began}. */
+  private static final int WITHOUT_ORIGIN = 2;
 
   /** Without {@link History#momentsBegan}: they began with the model. */
   private static final int WITHOUT_MOMENTS = 1;
@@ -25,11 +28,26 @@ final class LedgerCodec {
    * A model's history.
    *
    * @param createTime of the model
+   * @param origin and {@code began}: of its incarnation; "" and 0 where the file does not say
    * @param momentsBegan the step after which all moments were zero, see {@link StepLedger.Point}
    * @param last the last committed step, for repeats of it
    */
   record History(
-      Instant createTime, long workerEpoch, long momentsBegan, Optional<CommittedStep> last) {}
+      Instant createTime,
+      long workerEpoch,
+      String origin,
+      long began,
+      long momentsBegan,
+      Optional<CommittedStep> last) {
+    /**
+     * The origin of the incarnation.
+     *
+     * @param incarnation its id, which stands for its origin in an older file
+     */
+    String origin(String incarnation) {
+      return origin.isEmpty() ? incarnation : origin;
+    }
+  }
 
   static ByteString write(History history) {
     ByteString.Output bytes = ByteString.newOutput();
@@ -37,6 +55,8 @@ final class LedgerCodec {
       out.writeInt(VERSION);
       out.writeUTF(history.createTime().toString());
       out.writeLong(history.workerEpoch());
+      out.writeUTF(history.origin());
+      out.writeLong(history.began());
       out.writeLong(history.momentsBegan());
       out.writeBoolean(history.last().isPresent());
       if (history.last().isPresent()) {
@@ -70,18 +90,20 @@ final class LedgerCodec {
   static History read(ByteString bytes) throws IOException {
     try (DataInputStream in = new DataInputStream(bytes.newInput())) {
       int version = in.readInt();
-      if (version != VERSION && version != WITHOUT_MOMENTS) {
+      if (version < WITHOUT_MOMENTS || version > VERSION) {
         throw new IOException("ledger version: " + version + " (expected: " + VERSION + ")");
       }
       Instant createTime = Instant.parse(in.readUTF());
       long epoch = in.readLong();
+      String origin = version <= WITHOUT_ORIGIN ? "" : in.readUTF();
+      long began = version <= WITHOUT_ORIGIN ? 0 : in.readLong();
       long momentsBegan = version == WITHOUT_MOMENTS ? 0 : in.readLong();
       Optional<CommittedStep> last =
           in.readBoolean() ? Optional.of(readStep(in)) : Optional.empty();
       if (in.read() >= 0) {
         throw new IOException("more bytes than expected");
       }
-      return new History(createTime, epoch, momentsBegan, last);
+      return new History(createTime, epoch, origin, began, momentsBegan, last);
     }
   }
 

@@ -176,15 +176,13 @@ public final class Model {
    * The spare buffers become the model's weights and momentum, and its history stands at {@code
    * next}. To be called exclusively.
    *
-   * @param saved whether a checkpoint of that is on disk
+   * @param saved what is durable if a checkpoint of that is on disk; empty if none is
    */
-  void publish(Point next, boolean saved) {
+  void publish(Point next, Optional<Durable> saved) {
     synchronized (state) {
       shards.commit();
       state.ledger().advance(next);
-      if (saved) {
-        state.ledger().saved();
-      }
+      saved.ifPresent(durable -> state.ledger().setDurable(saved));
       state.setOpen(null);
       state.repeats().clear();
       state.setReady();
@@ -256,9 +254,9 @@ public final class Model {
     return saver;
   }
 
-  /** Writes a checkpoint of the last committed step. */
-  public CompletableFuture<CheckpointInfo> save() {
-    return during(() -> exclusively(saver::save));
+  /** Writes a checkpoint of the last committed step; a prunable one need not stay for ever. */
+  public CompletableFuture<CheckpointInfo> save(boolean prunable) {
+    return during(() -> exclusively(() -> saver.save(prunable)));
   }
 
   /**

@@ -60,7 +60,8 @@ final class ModelReader {
         workers,
         maxWorkers,
         leaseTtl(),
-        everySteps(),
+        DurabilityReader.everySteps(request.getDurability()),
+        DurabilityReader.retention(request.getDurability()),
         ScheduleReader.read(request, parameters));
   }
 
@@ -150,25 +151,6 @@ final class ModelReader {
     if (!request.hasLeaseTtl()) {
       return Optional.empty();
     }
-    com.google.protobuf.Duration ttl = request.getLeaseTtl();
-    boolean nanosInRange = ttl.getNanos() >= 0 && ttl.getNanos() < 1_000_000_000;
-    // 10,000 years, the bound of protobuf's own durations.
-    if (!nanosInRange || ttl.getSeconds() < 1 || ttl.getSeconds() > 315_576_000_000L) {
-      throw Refusals.invalidField(
-          "lease_ttl", ttl.getSeconds() + "." + ttl.getNanos() + " s", "at least 1 s");
-    }
-    return Optional.of(Duration.ofSeconds(ttl.getSeconds(), ttl.getNanos()));
-  }
-
-  private long everySteps() {
-    if (!request.getDurability().hasEverySteps()) {
-      return 0;
-    }
-    long every = request.getDurability().getEverySteps();
-    if (every < 1) {
-      throw Refusals.invalidField(
-          "durability.every_steps", Long.toUnsignedString(every), "1 to 9223372036854775807");
-    }
-    return every;
+    return Optional.of(DurabilityReader.duration("lease_ttl", request.getLeaseTtl()));
   }
 }

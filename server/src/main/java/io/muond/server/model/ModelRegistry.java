@@ -4,12 +4,12 @@ import static java.util.Objects.requireNonNull;
 
 import io.muond.server.checkpoint.CheckpointException;
 import io.muond.server.checkpoint.CheckpointInfo;
+import io.muond.server.model.ModelRestorer.Goal;
 import io.muond.server.model.ModelStore.Saved;
 import io.muond.v1.CreateModelRequest;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -66,7 +66,7 @@ public final class ModelRegistry {
     reserve(spec.name());
     Model.Origin origin =
         new Model.Origin(
-            new StepLedger(spec.name(), Incarnations.next()),
+            new StepLedger(spec.name(), Incarnation.original(0)),
             new WorkerSet(spec.workers(), 1),
             request.hasSeed(),
             Instant.now());
@@ -169,10 +169,14 @@ public final class ModelRegistry {
     }
   }
 
-  /** Writes a checkpoint of a model. */
-  public CompletableFuture<CheckpointInfo> save(String name) {
+  /**
+   * Writes a checkpoint of a model.
+   *
+   * @param prunable whether it may be removed like one that nobody asked for
+   */
+  public CompletableFuture<CheckpointInfo> save(String name, boolean prunable) {
     store.require();
-    return get(name).save();
+    return get(name).save(prunable);
   }
 
   /** Checkpoints, newest first; of all models if {@code name} is empty. */
@@ -209,79 +213,65 @@ public final class ModelRegistry {
     return store
         .find(name, checkpoint)
         .thenCompose(
-            saved -> {
-              Model model = models.get(name);
-              String incarnation = Incarnations.next();
-              if (model == null) {
-                return recreate(saved, incarnation);
-              }
-              return model.isLost()
-                  ? replace(model, saved, incarnation)
-                  : restorer.restore(model, saved, incarnation).thenApply(ignored -> model);
-            });
+            saved ->
+                restore(name, saved)
+                    .exceptionallyCompose(
+                        failure ->
+                            checkpoint.isEmpty() && Revival.isCorrupt(failure)
+                                // The store does not offer it again.
+                                ? findAndRestore(name, checkpoint)
+                                : CompletableFuture.failedFuture(failure)));
+  }
+
+  private CompletableFuture<Model> restore(String name, Saved saved) {
+    Model model = models.get(name);
+    Goal goal = Goal.asked(saved);
+    if (model == null) {
+      return recreate(goal);
+    }
+    return model.isLost()
+        ? replace(model, goal)
+        : restorer.restore(model, goal).thenApply(ignored -> model);
   }
 
   /** Makes a model again whose device was lost. */
-  private CompletableFuture<Model> replace(Model lost, Saved saved, String incarnation) {
+  private CompletableFuture<Model> replace(Model lost, Goal goal) {
     return ModelEnd.leaving(Refusals.modelDeleted(lost.name(), "is made again from a checkpoint"))
         .close(lost)
         .thenCompose(
             freed -> {
               forget(lost);
-              return recreate(saved, incarnation);
+              return recreate(goal);
             });
   }
 
-  private CompletableFuture<Model> recreate(Saved saved, String incarnation) {
-    ModelSpec spec = ModelReader.read(saved.request());
+  private CompletableFuture<Model> recreate(Goal goal) {
+    ModelSpec spec = ModelReader.read(goal.saved().request());
     reserve(spec.name());
     Model.Origin origin =
         new Model.Origin(
-            new StepLedger(spec.name(), incarnation),
-            new WorkerSet(spec.workers(), saved.history().workerEpoch()),
+            new StepLedger(spec.name(), goal.incarnation()),
+            new WorkerSet(spec.workers(), goal.saved().history().workerEpoch()),
             false,
-            saved.history().createTime());
+            goal.saved().history().createTime());
     return build(spec, origin)
-        .thenCompose(model -> loadInto(model, saved, incarnation))
+        .thenCompose(model -> keptIf(restorer.restore(model, goal), model))
         .thenApply(this::publish)
         .whenComplete((model, failure) -> unreserve(spec.name()));
   }
 
-  private CompletableFuture<Model> loadInto(Model model, Saved saved, String incarnation) {
-    return keptIf(restorer.restore(model, saved, incarnation), model);
-  }
-
-  /**
-   * Loads the newest intact checkpoint of every model; what cannot be loaded is logged. Where every
-   * step was saved, the incarnation stays; otherwise steps may have been lost, and it is renewed.
-   */
+  /** Loads every model that was not deleted, see {@link Revival}. */
   void restoreAll() throws CheckpointException {
     if (!store.isPresent()) {
       return;
     }
     restoring = true;
     budget.suspend(true);
-    Map<String, Exception> damaged = new HashMap<>();
-    for (Saved saved : store.restorable(damaged)) {
-      boolean complete =
-          saved.request().getDurability().getEverySteps() == 1 && store.isNewest(saved.info());
-      try {
-        String incarnation = complete ? saved.info().incarnation() : Incarnations.next();
-        recreate(saved, incarnation).join();
-        logger.info(
-            "model \"{}\": restored step {} from checkpoint {}",
-            saved.info().model(),
-            saved.info().step(),
-            saved.info().id());
-      } catch (RuntimeException e) {
-        damaged.put(saved.info().model(), e);
-      }
-    }
+    new Revival(store, this::recreate).run();
     // Nobody could renew them meanwhile.
     models.values().forEach(Model::beginLease);
     budget.suspend(false);
     restoring = false;
-    damaged.forEach((model, e) -> logger.error("model \"{}\" cannot be restored", model, e));
   }
 
   /**

@@ -2,11 +2,16 @@ package io.muond.server.model;
 
 import io.muond.server.checkpoint.CheckpointInfo;
 import io.muond.server.checkpoint.CheckpointMeta;
+import io.muond.server.model.ModelStore.Contents;
 import io.muond.server.model.StepLedger.Point;
 import io.muond.v1.CreateModelRequest;
+import io.muond.v1.ErrorReason;
 import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Writes one model's checkpoints, by request and by itself. What it writes by itself it writes
@@ -14,6 +19,8 @@ import java.util.concurrent.CompletableFuture;
  * to be called exclusively.
  */
 final class ModelSaver {
+  private static final Logger logger = LoggerFactory.getLogger(ModelSaver.class);
+
   private final Model model;
   private final ModelStore store;
 
@@ -22,56 +29,60 @@ final class ModelSaver {
     this.store = store;
   }
 
-  /** Writes a checkpoint by request. */
-  CompletableFuture<CheckpointInfo> save() {
+  /**
+   * Writes a checkpoint by request.
+   *
+   * @param prunable whether it may be removed like one that nobody asked for
+   */
+  CompletableFuture<CheckpointInfo> save(boolean prunable) {
     store.require();
-    return save(false);
+    return saveNow(prunable).thenApply(ModelStore.Written::info);
   }
 
   /** Writes the first checkpoint of a model that has them written. */
   CompletableFuture<Void> saveFirst() {
     return isAutomatic()
-        ? save(true).thenApply(info -> null)
+        ? saveNow(true).thenApply(written -> null)
         : CompletableFuture.completedFuture(null);
   }
 
-  private CompletableFuture<CheckpointInfo> save(boolean automatic) {
+  private CompletableFuture<ModelStore.Written> saveNow(boolean automatic) {
     ModelState state = model.state();
-    CheckpointMeta meta;
+    Contents contents;
     synchronized (state) {
       state.requireReady(model.name());
-      meta = meta(state.ledger().now(), state.workers(), automatic);
+      contents = contents(state.ledger().now(), state.workers(), automatic);
     }
     return store
-        .save(model, meta)
+        .save(model, contents)
         .thenApply(
-            info -> {
+            written -> {
               synchronized (state) {
-                state.ledger().saved();
+                state.ledger().setDurable(Optional.of(written.durable()));
               }
-              return info;
+              return written;
             });
   }
 
   /**
    * The step in the spare buffers leads to {@code next}: writes a checkpoint of that, if it is due.
    *
-   * @return whether there is one
+   * @return what is durable then, if there is one
    */
-  CompletableFuture<Boolean> saveStep(Point next) {
+  CompletableFuture<Optional<Durable>> saveStep(Point next) {
     return isAutomatic() && next.step() % model.spec().everySteps() == 0
         ? saveSpare(next)
-        : CompletableFuture.completedFuture(false);
+        : CompletableFuture.completedFuture(Optional.empty());
   }
 
   /**
    * The weights in the spare buffers lead to {@code next}: writes a checkpoint of that, if the
    * model has them written.
    *
-   * @return whether there is one
+   * @return what is durable then, if there is one
    */
-  CompletableFuture<Boolean> saveRewritten(Point next) {
-    return isAutomatic() ? saveSpare(next) : CompletableFuture.completedFuture(false);
+  CompletableFuture<Optional<Durable>> saveRewritten(Point next) {
+    return isAutomatic() ? saveSpare(next) : CompletableFuture.completedFuture(Optional.empty());
   }
 
   /**
@@ -79,36 +90,63 @@ final class ModelSaver {
    * restart goes back to that, with this model's settings. The checkpoint's may have been others,
    * since only its parameters must be the same.
    */
-  CompletableFuture<Void> saveRestored(Point next, CheckpointInfo info) {
-    return isAutomatic() && !next.incarnation().equals(info.incarnation())
-        ? saveSpare(next).thenApply(saved -> null)
-        : store.renew(info, spareMeta(next));
+  CompletableFuture<Optional<Durable>> saveRestored(Point next, CheckpointInfo info) {
+    return isAutomatic()
+        ? saveSpare(next)
+        : store.renew(model, info, spareContents(next)).thenApply(Optional::of);
   }
 
-  private CompletableFuture<Boolean> saveSpare(Point next) {
-    return store.saveSpare(model, spareMeta(next)).thenApply(saved -> true);
+  /**
+   * The checkpoint in the spare buffers, {@code info}, leads to {@code next} after a restart: if
+   * the model has checkpoints written and may have lost steps, writes one more, since others may be
+   * damaged. A disk that takes nothing is no reason to be without the model: {@code info} is there.
+   */
+  CompletableFuture<Optional<Durable>> saveRestarted(Point next, CheckpointInfo info) {
+    String origin = next.incarnation().origin();
+    if (!isAutomatic() || next.incarnation().id().equals(info.incarnation())) {
+      return store.settleRestored(model, info, origin).thenApply(Optional::of);
+    }
+    return saveSpare(next).exceptionallyCompose(failure -> goOnFrom(info, origin, failure));
   }
 
-  private CheckpointMeta spareMeta(Point next) {
+  private CompletableFuture<Optional<Durable>> goOnFrom(
+      CheckpointInfo info, String origin, Throwable failure) {
+    if (!(failure.getCause() instanceof MuondException refusal)
+        || refusal.reason() != ErrorReason.STORAGE_FAILED) {
+      return CompletableFuture.failedFuture(failure);
+    }
+    logger.warn(
+        "model \"{}\": goes on from checkpoint {}, of which no copy can be written: {}",
+        model.name(),
+        info.id(),
+        refusal.getMessage());
+    return store.settleRestored(model, info, origin).thenApply(Optional::of);
+  }
+
+  private CompletableFuture<Optional<Durable>> saveSpare(Point next) {
+    return store.saveSpare(model, spareContents(next)).thenApply(Optional::of);
+  }
+
+  private Contents spareContents(Point next) {
     synchronized (model.state()) {
-      return meta(next, model.state().workers(), true);
+      return contents(next, model.state().workers(), true);
     }
   }
 
   /**
    * Writes a checkpoint of the model with other workers, if it has them written.
    *
-   * @return whether there is one
+   * @return what is durable then, if there is one
    */
-  CompletableFuture<Boolean> saveWorkers(WorkerSet workers) {
-    CheckpointMeta meta;
+  CompletableFuture<Optional<Durable>> saveWorkers(WorkerSet workers) {
+    Contents contents;
     synchronized (model.state()) {
       if (!isAutomatic() || !model.state().isReady()) {
-        return CompletableFuture.completedFuture(false);
+        return CompletableFuture.completedFuture(Optional.empty());
       }
-      meta = meta(model.state().ledger().now(), workers, true);
+      contents = contents(model.state().ledger().now(), workers, true);
     }
-    return store.save(model, meta).thenApply(info -> true);
+    return store.save(model, contents).thenApply(written -> Optional.of(written.durable()));
   }
 
   /** Removes a checkpoint; what it alone had made durable no longer is. */
@@ -118,7 +156,7 @@ final class ModelSaver {
         .thenCompose(
             freed ->
                 store
-                    .living(model.name())
+                    .durable(model.name(), origin())
                     .thenApply(
                         left -> {
                           removed(left);
@@ -126,16 +164,18 @@ final class ModelSaver {
                         }));
   }
 
-  /**
-   * @param left newest first
-   */
-  private void removed(List<CheckpointInfo> left) {
+  private String origin() {
+    synchronized (model.state()) {
+      return model.state().ledger().now().incarnation().origin();
+    }
+  }
+
+  private void removed(Optional<Durable> left) {
     synchronized (model.state()) {
       StepLedger ledger = model.state().ledger();
-      long durable = ledger.durableStep().orElse(-1);
-      if (left.stream().noneMatch(c -> c.step() == durable)) {
-        ledger.unsaved(left.isEmpty() ? -1 : left.get(0).step());
-      }
+      long before = ledger.durableStep().orElse(-1);
+      // One of later steps was there before: the model was put back from it to an earlier one.
+      ledger.setDurable(left.filter(durable -> durable.step() <= before));
     }
   }
 
@@ -143,7 +183,7 @@ final class ModelSaver {
     return model.spec().everySteps() > 0;
   }
 
-  private CheckpointMeta meta(Point point, WorkerSet workers, boolean automatic) {
+  private Contents contents(Point point, WorkerSet workers, boolean automatic) {
     CreateModelRequest.Builder request =
         model.spec().request().toBuilder().clearWorkers().setMaxWorkers(model.spec().maxWorkers());
     if (!workers.ids().equals(List.of(""))) {
@@ -151,13 +191,20 @@ final class ModelSaver {
     }
     LedgerCodec.History history =
         new LedgerCodec.History(
-            model.createTime(), workers.epoch(), point.momentsBegan(), point.last());
-    return new CheckpointMeta(
-        point.step(),
-        point.incarnation(),
-        request.build().toByteString(),
-        LedgerCodec.write(history),
-        Instant.now(),
-        automatic);
+            model.createTime(),
+            workers.epoch(),
+            point.incarnation().origin(),
+            point.incarnation().began(),
+            point.momentsBegan(),
+            point.last());
+    CheckpointMeta meta =
+        new CheckpointMeta(
+            point.step(),
+            point.incarnation().id(),
+            request.build().toByteString(),
+            LedgerCodec.write(history),
+            Instant.now(),
+            automatic);
+    return new Contents(meta, point.incarnation().origin());
   }
 }

@@ -1,5 +1,6 @@
 package io.muond.server.model;
 
+import io.muond.server.checkpoint.Retention;
 import io.muond.v1.CreateModelRequest;
 import io.muond.v1.Plan;
 import java.time.Duration;
@@ -15,6 +16,7 @@ import java.util.Optional;
  * @param maxWorkers for how many staging is reserved
  * @param leaseTtl how long it lives without a heartbeat
  * @param everySteps a checkpoint is due after every so many steps; 0 for none
+ * @param retention which checkpoints stay that nobody asked for
  * @param schedules of steps whose commits send no rate
  */
 record ModelSpec(
@@ -26,4 +28,5 @@ record ModelSpec(
     int maxWorkers,
     Optional<Duration> leaseTtl,
     long everySteps,
+    Retention retention,
     Schedules schedules) {}

@@ -8,9 +8,7 @@ import io.muond.server.checkpoint.CheckpointMeta;
 import io.muond.server.checkpoint.CheckpointStore;
 import io.muond.v1.CreateModelRequest;
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
@@ -22,11 +20,9 @@ import org.slf4j.LoggerFactory;
 final class ModelStore {
   private static final Logger logger = LoggerFactory.getLogger(ModelStore.class);
 
-  /** Automatic checkpoints: the older one is what remains should the newer one be damaged. */
-  private static final int KEPT = 2;
-
   private final Optional<CheckpointStore> store;
   private final Executor storage;
+  private final Upkeep upkeep = new Upkeep();
 
   ModelStore(Optional<CheckpointStore> store, Executor storage) {
     this.store = requireNonNull(store, "store is null");
@@ -34,7 +30,16 @@ final class ModelStore {
   }
 
   /** What a checkpoint says of its model. */
-  record Saved(CheckpointInfo info, CreateModelRequest request, LedgerCodec.History history) {}
+  record Saved(CheckpointInfo info, CreateModelRequest request, LedgerCodec.History history) {
+    /** The incarnation that wrote it. */
+    Incarnation incarnation() {
+      return new Incarnation(
+          info.incarnation(), history.origin(info.incarnation()), history.began());
+    }
+  }
+
+  /** A checkpoint that was written, and what is durable since. */
+  record Written(CheckpointInfo info, Durable durable) {}
 
   /** Refuses if there is no data directory. */
   void require() {
@@ -78,16 +83,15 @@ final class ModelStore {
   }
 
   /** Writes a checkpoint of what a model is. To be called exclusively. */
-  CompletableFuture<CheckpointInfo> save(Model model, CheckpointMeta meta) {
-    ModelTensors.Contents contents = new ModelTensors(model).committed();
+  CompletableFuture<Written> save(Model model, Contents contents) {
+    ModelTensors.Contents tensors = new ModelTensors(model).committed();
     return submit(
         model.name(),
         "",
         () -> {
           CheckpointInfo info =
-              store().save(model.name(), meta, contents.weights(), contents.state());
-          prune(model.name(), meta);
-          return info;
+              store().save(model.name(), contents.meta(), tensors.weights(), tensors.state());
+          return new Written(info, settle(model, info, contents.origin()));
         });
   }
 
@@ -95,28 +99,33 @@ final class ModelStore {
    * Writes a checkpoint of what a model is about to be, from its spare buffers. To be called
    * exclusively.
    */
-  CompletableFuture<Void> saveSpare(Model model, CheckpointMeta meta) {
-    ModelTensors.Contents contents = new ModelTensors(model).spare();
+  CompletableFuture<Durable> saveSpare(Model model, Contents contents) {
+    ModelTensors.Contents tensors = new ModelTensors(model).spare();
     return submit(
         model.name(),
         "",
         () -> {
-          store().replace(model.name(), meta, contents.weights(), contents.state());
-          prune(model.name(), meta);
-          return null;
+          CheckpointInfo info =
+              store().replace(model.name(), contents.meta(), tensors.weights(), tensors.state());
+          return settle(model, info, contents.origin());
         });
   }
 
-  /** That an old checkpoint cannot be removed does not make the new one less durable. */
-  private void prune(String model, CheckpointMeta saved) {
-    if (!saved.automatic()) {
-      return;
-    }
-    try {
-      store().prune(model, KEPT);
-    } catch (CheckpointException e) {
-      logger.warn("model \"{}\": old checkpoints were not removed: {}", model, e.getMessage());
-    }
+  /**
+   * What a checkpoint says of its model.
+   *
+   * @param origin of the model's incarnation
+   */
+  record Contents(CheckpointMeta meta, String origin) {}
+
+  private Durable settle(Model model, CheckpointInfo written, String origin) {
+    upkeep.markIntact(written);
+    return upkeep.settle(store(), written, origin, model.spec().retention());
+  }
+
+  /** Removes old checkpoints of a model that a restart has brought back from {@code info}. */
+  CompletableFuture<Durable> settleRestored(Model model, CheckpointInfo info, String origin) {
+    return submit(model.name(), info.id(), () -> settle(model, info, origin));
   }
 
   CompletableFuture<Long> delete(String model, String checkpoint) {
@@ -127,9 +136,21 @@ final class ModelStore {
     return submit(model, "", () -> model.isEmpty() ? store().list() : store().list(model));
   }
 
-  /** Those that a restart may go back to, newest first. */
-  CompletableFuture<List<CheckpointInfo>> living(String model) {
-    return submit(model, "", () -> store().living(model));
+  /**
+   * What is durable of a model after checkpoints of it were removed, empty if nothing is.
+   *
+   * @param origin of its incarnation
+   */
+  CompletableFuture<Optional<Durable>> durable(String model, String origin) {
+    return submit(model, "", () -> Optional.ofNullable(newest(store().living(model), origin)));
+  }
+
+  private Durable newest(List<CheckpointInfo> living, String origin) throws CheckpointException {
+    if (living.isEmpty()) {
+      return null;
+    }
+    CheckpointInfo newest = living.get(0);
+    return new Durable(newest.step(), upkeep.fallback(store(), living, newest, origin));
   }
 
   /** Reads what a checkpoint says of its model; the newest intact one if none is named. */
@@ -155,7 +176,7 @@ final class ModelStore {
       throws CheckpointException {
     for (CheckpointInfo candidate : candidates) {
       try {
-        if (store().isIntact(model, candidate.id())) {
+        if (!upkeep.isDamaged(candidate) && store().isIntact(model, candidate.id())) {
           return read(candidate);
         }
       } catch (CheckpointException e) {
@@ -164,6 +185,7 @@ final class ModelStore {
         }
         logger.warn("checkpoint skipped: {}", e.getMessage());
       }
+      upkeep.markDamaged(candidate);
     }
     throw Refusals.checkpointNotFound(model, "");
   }
@@ -218,29 +240,48 @@ final class ModelStore {
         info.id(),
         () -> {
           try {
-            ModelTensors.Sink weights = tensors.spareWeights();
-            ModelTensors.Sink state = tensors.spareState();
-            store().load(model.name(), info.id(), weights, state);
-            weights.requireComplete();
-            state.requireComplete();
+            load(tensors, info);
             return null;
-          } catch (ModelTensors.MismatchException e) {
-            throw store().corrupt(model.name(), info.id(), e.file(), e.getMessage(), e);
+          } catch (CheckpointException e) {
+            if (e.kind() == CheckpointException.Kind.CORRUPT) {
+              upkeep.markDamaged(info);
+            }
+            throw e;
           }
         });
   }
 
-  /** The newest intact checkpoint of every model that was not deleted. */
-  List<Saved> restorable(Map<String, Exception> damaged) throws CheckpointException {
-    List<Saved> found = new ArrayList<>();
-    for (String model : store().models()) {
-      try {
-        found.add(newestIntact(model, store().living(model)));
-      } catch (CheckpointException | MuondException e) {
-        damaged.put(model, e);
-      }
+  private void load(ModelTensors tensors, CheckpointInfo info) throws CheckpointException {
+    try {
+      ModelTensors.Sink weights = tensors.spareWeights();
+      ModelTensors.Sink state = tensors.spareState();
+      store().load(info.model(), info.id(), weights, state);
+      weights.requireComplete();
+      state.requireComplete();
+    } catch (ModelTensors.MismatchException e) {
+      throw store().corrupt(info.model(), info.id(), e.file(), e.getMessage(), e);
     }
-    return found;
+  }
+
+  /** The models that were not deleted, by name. */
+  List<String> models() throws CheckpointException {
+    return store().models();
+  }
+
+  /**
+   * The newest checkpoint of a model that was not deleted, of those that are intact and were not
+   * found to hold other tensors.
+   */
+  CompletableFuture<Saved> newestLiving(String model) {
+    return submit(
+        model,
+        "",
+        () -> {
+          List<CheckpointInfo> living = store().living(model);
+          Saved newest = newestIntact(model, living);
+          upkeep.verifyAfter(store(), living, newest.info());
+          return newest;
+        });
   }
 
   /**
@@ -255,15 +296,16 @@ final class ModelStore {
   /**
    * Makes a checkpoint the one that a restart goes back to.
    *
-   * @param meta what its model is now
+   * @param contents what its model is now
    */
-  CompletableFuture<Void> renew(CheckpointInfo info, CheckpointMeta meta) {
+  CompletableFuture<Durable> renew(Model model, CheckpointInfo info, Contents contents) {
+    CheckpointMeta meta = contents.meta();
     return submit(
         info.model(),
         info.id(),
         () -> {
           store().renew(info.model(), info.id(), meta.modelSpec(), meta.ledger());
-          return null;
+          return settle(model, info, contents.origin());
         });
   }
 

@@ -22,11 +22,7 @@ final class ModelView {
     spec.plan().ifPresent(view::setPlan);
     spec.schedules().common().ifPresent(view::setSchedule);
     view.putAllGroupSchedules(spec.schedules().groups());
-    spec.leaseTtl()
-        .ifPresent(
-            ttl ->
-                view.setLeaseTtl(
-                    Duration.newBuilder().setSeconds(ttl.getSeconds()).setNanos(ttl.getNano())));
+    spec.leaseTtl().ifPresent(ttl -> view.setLeaseTtl(duration(ttl)));
     synchronized (model.state()) {
       state(model.state(), view);
     }
@@ -39,7 +35,10 @@ final class ModelView {
         .setReady(state.isReady())
         .addAllWorkers(state.workers().ids())
         .setWorkerEpoch(state.workers().epoch());
+    Incarnation incarnation = state.ledger().now().incarnation();
+    view.setOrigin(incarnation.origin()).setIncarnationStep(incarnation.began());
     state.ledger().durableStep().ifPresent(view::setDurableStep);
+    state.ledger().fallbackStep().ifPresent(view::setFallbackStep);
     if (state.open() != null) {
       view.setOpenStep(state.open().number());
     }
@@ -52,8 +51,16 @@ final class ModelView {
         .build();
   }
 
+  private static Duration duration(java.time.Duration duration) {
+    return Duration.newBuilder()
+        .setSeconds(duration.getSeconds())
+        .setNanos(duration.getNano())
+        .build();
+  }
+
   private static Durability durability(ModelSpec spec) {
-    Durability.Builder durability = Durability.newBuilder();
+    Durability.Builder durability = Durability.newBuilder().setKeepCount(spec.retention().count());
+    spec.retention().age().ifPresent(age -> durability.setKeepFor(duration(age)));
     return spec.everySteps() > 0
         ? durability.setEverySteps(spec.everySteps()).build()
         : durability.setOnRequest(Durability.OnRequest.getDefaultInstance()).build();

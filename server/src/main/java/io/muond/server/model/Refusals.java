@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.stream.Collectors;
 
 /** The words of every refusal, one method per reason. */
@@ -143,13 +144,15 @@ public final class Refusals {
   }
 
   static MuondException modelRewound(
-      String model, String given, String incarnation, long nextStep, long durableStep) {
+      String model, String given, StepLedger.Point now, OptionalLong durableStep) {
+    Incarnation incarnation = now.incarnation();
+    String nextStep = Long.toString(now.step() + 1);
     return new MuondException(
         ErrorReason.MODEL_REWOUND,
         "incarnation: \""
             + given
             + "\" (expected: \""
-            + incarnation
+            + incarnation.id()
             + "\"; the model's history changed, continue from step "
             + nextStep
             + ")",
@@ -157,11 +160,15 @@ public final class Refusals {
             "model",
             model,
             "incarnation",
-            incarnation,
+            incarnation.id(),
             "next_step",
-            Long.toString(nextStep),
+            nextStep,
             "durable_step",
-            durableStep < 0 ? "" : Long.toString(durableStep)));
+            durableStep.isPresent() ? Long.toString(durableStep.getAsLong()) : "",
+            "origin",
+            incarnation.origin(),
+            "incarnation_step",
+            Long.toString(incarnation.began())));
   }
 
   static MuondException weightsMissing(String model) {

@@ -197,6 +197,7 @@ final class StepCommitter {
   private Committed answer(StepOptions options, StepReport report, boolean repeated) {
     StepReport.Builder full = report.toBuilder().setRepeatedStep(repeated);
     state.ledger().durableStep().ifPresent(full::setDurableStep);
+    state.ledger().fallbackStep().ifPresent(full::setFallbackStep);
     Optional<WeightsReader> weights =
         options.returnWeights().map(type -> model.weights().pin(model.spec().parameters(), type));
     return new Committed(full.build(), weights);

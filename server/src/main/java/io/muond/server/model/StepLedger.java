@@ -13,9 +13,9 @@ import java.util.function.ToDoubleFunction;
 final class StepLedger {
   private final String model;
   private Point now;
-  private long durable = -1;
+  private Optional<Durable> durable = Optional.empty();
 
-  StepLedger(String model, String incarnation) {
+  StepLedger(String model, Incarnation incarnation) {
     this.model = model;
     this.now = new Point(incarnation, 0, 0, Optional.empty());
   }
@@ -27,7 +27,8 @@ final class StepLedger {
    * @param momentsBegan the last one before which, or with which, all moments were zero
    * @param last its record, for repeats; empty if it cannot be repeated
    */
-  record Point(String incarnation, long step, long momentsBegan, Optional<CommittedStep> last) {
+  record Point(
+      Incarnation incarnation, long step, long momentsBegan, Optional<CommittedStep> last) {
     /** After the next step. */
     Point after(CommittedStep next) {
       if (next.step() != step + 1) {
@@ -46,8 +47,8 @@ final class StepLedger {
      * With the weights replaced: step numbers go on, moments begin anew, the last step cannot be
      * repeated.
      */
-    Point rewritten(String newIncarnation) {
-      return new Point(newIncarnation, step, step, Optional.empty());
+    Point rewritten() {
+      return new Point(Incarnation.original(step), step, step, Optional.empty());
     }
   }
 
@@ -65,9 +66,8 @@ final class StepLedger {
    * @throws MuondException MODEL_REWOUND if its incarnation is stale, STEP_GAP if it is neither
    */
   Position locate(StepHeader header) {
-    if (!header.getIncarnation().equals(now.incarnation())) {
-      throw Refusals.modelRewound(
-          model, header.getIncarnation(), now.incarnation(), nextStep(), durable);
+    if (!header.getIncarnation().equals(incarnation())) {
+      throw Refusals.modelRewound(model, header.getIncarnation(), now, durableStep());
     }
     if (header.getStep() == nextStep()) {
       return Position.NEXT;
@@ -84,7 +84,7 @@ final class StepLedger {
   }
 
   String incarnation() {
-    return now.incarnation();
+    return now.incarnation().id();
   }
 
   long committedStep() {
@@ -97,7 +97,12 @@ final class StepLedger {
 
   /** The last step that a crash cannot undo. */
   OptionalLong durableStep() {
-    return durable < 0 ? OptionalLong.empty() : OptionalLong.of(durable);
+    return durable.map(d -> OptionalLong.of(d.step())).orElseGet(OptionalLong::empty);
+  }
+
+  /** The same, should the newest checkpoint be damaged. */
+  OptionalLong fallbackStep() {
+    return durable.map(Durable::fallback).orElseGet(OptionalLong::empty);
   }
 
   Optional<CommittedStep> last() {
@@ -118,13 +123,8 @@ final class StepLedger {
     now = next;
   }
 
-  /** A checkpoint of where the history stands is on disk, the newest one. */
-  void saved() {
-    durable = now.step();
-  }
-
-  /** Checkpoints were removed; {@code step} is what a crash goes back to now, -1 for nothing. */
-  void unsaved(long step) {
-    durable = step <= durable ? step : -1;
+  /** What a crash cannot undo from now on; empty if it undoes everything. */
+  void setDurable(Optional<Durable> now) {
+    durable = now;
   }
 }

@@ -123,7 +123,7 @@ public final class WeightsUpload implements AutoCloseable {
   private CompletableFuture<WriteWeightsResponse> commit(List<WrittenParameter> written) {
     Point next;
     synchronized (model.state()) {
-      next = model.state().ledger().now().rewritten(Incarnations.next());
+      next = model.state().ledger().now().rewritten();
     }
     return model
         .saver()
@@ -132,7 +132,7 @@ public final class WeightsUpload implements AutoCloseable {
             saved -> {
               model.publish(next, saved);
               return WriteWeightsResponse.newBuilder()
-                  .setIncarnation(next.incarnation())
+                  .setIncarnation(next.incarnation().id())
                   .setNextStep(next.step() + 1)
                   .addAllParameters(written)
                   .build();

@@ -37,8 +37,8 @@ final class WorkersDesk {
             saved -> {
               synchronized (state) {
                 state.setWorkers(workers);
-                if (saved) {
-                  state.ledger().saved();
+                if (saved.isPresent()) {
+                  state.ledger().setDurable(saved);
                 }
                 return SetWorkersResponse.newBuilder()
                     .setWorkerEpoch(workers.epoch())

@@ -38,7 +38,7 @@ final class CheckpointRpc extends CheckpointServiceGrpc.CheckpointServiceImplBas
         call,
         () ->
             models()
-                .save(request.getModel())
+                .save(request.getModel(), request.getPrunable())
                 .thenApply(
                     info ->
                         SaveCheckpointResponse.newBuilder().setCheckpoint(describe(info)).build()));

@@ -188,30 +188,6 @@ final class CheckpointStoreTest {
   }
 
   @Test
-  void prunesWhatNobodyAskedFor() throws IOException {
-    saveAutomatically(1);
-    store.bury("m");
-    for (int step = 2; step <= 6; step++) {
-      saveAutomatically(step);
-    }
-    save("m", 3, "a");
-    // Once asked for, always asked for.
-    saveAutomatically(3);
-    save("m", 7, "a");
-    reopen();
-    store.prune("m", 2);
-    assertThat(store.list("m"))
-        .extracting(CheckpointInfo::step)
-        .containsExactly(7L, 3L, 6L, 5L, 1L);
-    store.prune("m", 2);
-    assertThat(store.list("m")).hasSize(5);
-  }
-
-  private void saveAutomatically(long step) throws IOException {
-    store.save("m", Tensors.meta(step, "a", true), weights.sources(), state.sources());
-  }
-
-  @Test
   void nothingIsBuriedWhereThereIsNothing() throws IOException {
     store.bury("m");
     assertThat(data.resolve("models/m")).doesNotExist();

@@ -36,7 +36,7 @@ class StepLedgerTest {
   @Property
   void onlyTheNextStepIsNewAndOnlyTheLastIsARepeat(
       @ForAll @Size(max = 60) List<@IntRange(min = -2, max = 12) Integer> attempts) {
-    StepLedger ledger = new StepLedger("m", "i");
+    StepLedger ledger = new StepLedger("m", new Incarnation("i", "i", 0));
     long expected = 0;
     for (int step : attempts) {
       if (step == expected + 1) {
@@ -65,7 +65,7 @@ class StepLedgerTest {
 
   @Example
   void aStepIsNotCommittedTwice() {
-    StepLedger ledger = new StepLedger("m", "i");
+    StepLedger ledger = new StepLedger("m", new Incarnation("i", "i", 0));
     commit(ledger, 1);
     assertThatThrownBy(() -> commit(ledger, 1)).isInstanceOf(IllegalStateException.class);
     assertThatThrownBy(() -> commit(ledger, 3)).isInstanceOf(IllegalStateException.class);
@@ -73,26 +73,31 @@ class StepLedgerTest {
 
   @Example
   void rewrittenWeightsCannotBeRepeated() {
-    StepLedger ledger = new StepLedger("m", "i");
+    StepLedger ledger = new StepLedger("m", new Incarnation("i", "i", 0));
     commit(ledger, 1);
-    ledger.advance(ledger.now().rewritten("j"));
+    ledger.advance(ledger.now().rewritten());
+    String rewritten = ledger.incarnation();
     assertThatThrownBy(() -> ledger.locate(header("i", 2)))
         .isInstanceOfSatisfying(
             MuondException.class,
             e ->
                 assertThat(e.metadata())
-                    .containsEntry("incarnation", "j")
+                    .containsEntry("incarnation", rewritten)
+                    .containsEntry("origin", rewritten)
+                    .containsEntry("incarnation_step", "1")
                     .containsEntry("next_step", "2"));
-    assertThatThrownBy(() -> ledger.locate(header("j", 1))).hasMessageContaining("expected: 2");
-    assertThat(ledger.locate(header("j", 2))).isEqualTo(StepLedger.Position.NEXT);
+    assertThatThrownBy(() -> ledger.locate(header(rewritten, 1)))
+        .hasMessageContaining("expected: 2");
+    assertThat(ledger.locate(header(rewritten, 2))).isEqualTo(StepLedger.Position.NEXT);
   }
 
   @Example
   void aHistorySurvivesItsEncoding() throws IOException {
     Instant time = Instant.parse("2026-01-02T03:04:05.678901234Z");
-    LedgerCodec.History history = new LedgerCodec.History(time, 4, 3, Optional.of(committed(7)));
+    LedgerCodec.History history =
+        new LedgerCodec.History(time, 4, "o", 2, 3, Optional.of(committed(7)));
     assertThat(LedgerCodec.read(LedgerCodec.write(history))).isEqualTo(history);
-    LedgerCodec.History empty = new LedgerCodec.History(time, 1, 0, Optional.empty());
+    LedgerCodec.History empty = new LedgerCodec.History(time, 1, "", 0, 0, Optional.empty());
     assertThat(LedgerCodec.read(LedgerCodec.write(empty))).isEqualTo(empty);
     assertThatThrownBy(() -> LedgerCodec.read(LedgerCodec.write(history).substring(9)))
         .isInstanceOf(IOException.class);
@@ -109,17 +114,18 @@ class StepLedgerTest {
     }
     assertThat(LedgerCodec.read(bytes.toByteString()))
         .isEqualTo(
-            new LedgerCodec.History(Instant.parse("2026-01-02T03:04:05Z"), 4, 0, Optional.empty()));
+            new LedgerCodec.History(
+                Instant.parse("2026-01-02T03:04:05Z"), 4, "", 0, 0, Optional.empty()));
   }
 
   @Example
   void writtenWeightsBeginTheMomentsAnew() {
-    StepLedger ledger = new StepLedger("m", "i");
+    StepLedger ledger = new StepLedger("m", new Incarnation("i", "i", 0));
     assertThat(ledger.now().nextAge()).isEqualTo(1);
     ledger.advance(ledger.now().after(committed(1)));
     ledger.advance(ledger.now().after(committed(2)));
     assertThat(ledger.now().nextAge()).isEqualTo(3);
-    ledger.advance(ledger.now().rewritten("j"));
+    ledger.advance(ledger.now().rewritten());
     assertThat(ledger.now().nextAge()).isEqualTo(1);
     ledger.advance(ledger.now().after(committed(3)));
     assertThat(ledger.now().nextAge()).isEqualTo(2);

@@ -132,10 +132,24 @@ class UnreadableCheckpointsTest {
   @Test
   void tensorsThatAreMissingAreNamed() throws IOException {
     forge((store, meta) -> store.replace("m", meta, List.of(), List.of()));
-    assertThat(server.models.list()).isEmpty();
+    // The one before it holds the model's tensors: a start uses that, and so does a restore.
+    assertThat(client.get("m").getCommittedStep()).isEqualTo(1);
+    assertThat(client.restore("m", "").getCommittedStep()).isEqualTo(1);
     assertThat(refusal(() -> client.restore("m", second)))
         .isEqualTo("DATA_LOSS/CHECKPOINT_CORRUPT");
     assertThat(catchThrowable(() -> client.restore("m", second)))
         .hasMessageContaining("weights.safetensors: tensors are missing or too short: [v, w]");
+  }
+
+  @Test
+  void aModelOfWhichNothingFitsIsLeftOutAndNamed() throws IOException {
+    stop();
+    try (CheckpointStore store = new CheckpointStore(directory)) {
+      store.replace("m", store.meta("m", first), List.of(), List.of());
+      store.replace("m", store.meta("m", second), List.of(), List.of());
+    }
+    start();
+    assertThat(server.models.list()).isEmpty();
+    assertThat(refusal(() -> client.restore("m", ""))).isEqualTo("NOT_FOUND/CHECKPOINT_NOT_FOUND");
   }
 }
