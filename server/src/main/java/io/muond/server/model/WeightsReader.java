@@ -6,9 +6,6 @@ import io.muond.v1.WeightsHeader;
 import io.muond.wire.ChunkHead;
 import io.muond.wire.OutgoingChunk;
 import io.muond.wire.Scratch;
-import java.io.IOException;
-import java.io.OutputStream;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.function.Consumer;
@@ -32,9 +29,12 @@ public final class WeightsReader implements AutoCloseable {
   private final DataType dataType;
   private final ElementType elementType;
   private final IntConsumer observer;
-  private final OutgoingChunk.Data data = this::write;
   private int source;
   private ChunkHead head;
+
+  /** Bytes of a chunk that come bit by bit; null before there are any. */
+  private ByteBuffer gathered;
+
   private long offset;
   private MuondException ended;
   private boolean closed;
@@ -84,7 +84,7 @@ public final class WeightsReader implements AutoCloseable {
   }
 
   /**
-   * Hands the next chunk to {@code to}, which fetches its bytes before it returns.
+   * Hands the next chunk to {@code to}, which writes it before it returns.
    *
    * @return false after the last chunk, and then there is none
    * @throws MuondException if the reader was too slow, or the model is gone
@@ -102,7 +102,12 @@ public final class WeightsReader implements AutoCloseable {
     }
     long total = from.weights().floats() * elementType.bytes();
     int length = (int) Math.min(CHUNK_BYTES, total - offset);
-    to.accept(new OutgoingChunk(head, offset, length, data));
+    from.weights()
+        .send(
+            offset / elementType.bytes(),
+            elementType,
+            length / elementType.bytes(),
+            bytes -> gather(bytes, length, to));
     offset += length;
     if (offset == total) {
       source++;
@@ -113,27 +118,27 @@ public final class WeightsReader implements AutoCloseable {
     return true;
   }
 
-  /** Writes bytes of the present source's weights. */
-  private void write(OutputStream out, long from, int size) throws IOException {
-    try {
-      sources
-          .get(source)
-          .weights()
-          .send(
-              from / elementType.bytes(),
-              elementType,
-              size / elementType.bytes(),
-              bytes -> send(bytes, out));
-    } catch (UncheckedIOException e) {
-      throw e.getCause();
+  /**
+   * Hands a chunk over once all of its bytes are on the host: what fails before is no fault of a
+   * message that is half written. Bytes that come at once are handed over where they lie.
+   */
+  private void gather(ByteBuffer bytes, int length, Consumer<OutgoingChunk> to) {
+    ByteBuffer all = bytes;
+    if (bytes.remaining() < length) {
+      if (gathered == null) {
+        gathered = ByteBuffer.allocate((int) CHUNK_BYTES);
+      }
+      gathered.put(bytes);
+      if (gathered.position() < length) {
+        return;
+      }
+      all = gathered.flip();
     }
-  }
-
-  private static void send(ByteBuffer bytes, OutputStream out) {
-    try {
-      Scratch.write(bytes, out);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+    ByteBuffer whole = all;
+    to.accept(
+        new OutgoingChunk(head, offset, length, (out, at, size) -> Scratch.write(whole, out)));
+    if (gathered != null) {
+      gathered.clear();
     }
   }
 
