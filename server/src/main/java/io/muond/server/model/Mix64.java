@@ -1,6 +1,5 @@
 package io.muond.server.model;
 
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 
 /**
@@ -49,33 +48,13 @@ final class Mix64 {
   }
 
   /**
-   * A word's share of a tensor's digest, which is the sum, over its 8-byte little-endian words (the
-   * last one padded with zeros), of a mix of the word with its position. Sums of pieces do not
-   * depend on how the tensor was cut.
+   * The digest of a block of a tensor. A tensor's is the sum of its blocks', so that their order
+   * does not matter.
    *
    * @param key differs between tensors
-   * @param offset of the word's first byte in its tensor, a multiple of 8
+   * @param checksum of the block's bytes
    */
-  static long digest(long key, long offset, long word) {
-    return mix(word ^ place(key, offset));
-  }
-
-  /**
-   * As {@link #digest(long, long, long)}, of words that follow each other.
-   *
-   * @param bytes little-endian; words from index {@code from} to below {@code to}
-   */
-  static long digest(long key, long offset, ByteBuffer bytes, int from, int to) {
-    long place = place(key, offset);
-    long sum = 0;
-    for (int at = from; at < to; at += Long.BYTES) {
-      sum += mix(bytes.getLong(at) ^ place);
-      place += GOLDEN;
-    }
-    return sum;
-  }
-
-  private static long place(long key, long offset) {
-    return mix(key) + (offset >>> 3) * GOLDEN;
+  static long block(long key, long block, long checksum) {
+    return chain(chain(mix(key), block), checksum);
   }
 }
