@@ -15,6 +15,7 @@ import io.grpc.netty.shaded.io.netty.channel.ChannelHandler;
 import io.grpc.netty.shaded.io.netty.channel.ChannelHandlerContext;
 import io.grpc.netty.shaded.io.netty.channel.ChannelOption;
 import io.grpc.netty.shaded.io.netty.channel.WriteBufferWaterMark;
+import io.grpc.netty.shaded.io.netty.handler.codec.ByteToMessageDecoder;
 import io.grpc.netty.shaded.io.netty.handler.codec.http2.Http2Exception;
 import io.grpc.netty.shaded.io.netty.handler.codec.http2.Http2FrameListener;
 import io.grpc.netty.shaded.io.netty.handler.codec.http2.Http2FrameListenerDecorator;
@@ -129,6 +130,8 @@ public final class Transport {
 
     @Override
     public ChannelHandler newHandler(GrpcHttp2ConnectionHandler handler) {
+      // A frame that comes in several reads is not copied together.
+      handler.setCumulator(ByteToMessageDecoder.COMPOSITE_CUMULATOR);
       Http2FrameListener listener = handler.decoder().frameListener();
       handler.decoder().frameListener(new Announcement(listener, handler));
       return negotiator.newHandler(handler);
