@@ -128,6 +128,27 @@ class ServerConfigTest {
         .contains(argument.replaceFirst("=.*", ""));
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "MUOND_PORT,tcp://10.0.0.1:8470,muond",
+    "MUOND_PORT,'tcp://[fd00::1]:8470',muond",
+    "MUOND_HTTP_PORT,udp://10.0.0.1:8471,muond-http"
+  })
+  void linksToServicesAreRefused(String variable, String value, String service) {
+    StringWriter err = new StringWriter();
+    Map<String, String> environment = Map.of(variable, value);
+    int status = Main.commandLine(environment).setErr(new PrintWriter(err, true)).execute();
+    assertThat(status).isEqualTo(1);
+    assertThat(err.toString().lines())
+        .containsExactly(
+            "muond-server: %s: %s (expected: an integer from 0 to 65535; Kubernetes sets this for a"
+                    .formatted(variable, value)
+                + " Service called %s unless the pod has enableServiceLinks: false)"
+                    .formatted(service));
+    // A flag wins over this too.
+    assertThat(parse(environment, "--port=7", "--http-port=8").port).isEqualTo(7);
+  }
+
   private static Optional<String> fault(Map<String, String> environment, String... arguments)
       throws UnknownHostException {
     ServerConfig config = parse(environment, arguments);
