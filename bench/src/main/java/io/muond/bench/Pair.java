@@ -48,10 +48,16 @@ final class Pair implements AutoCloseable {
         .getAsString();
   }
 
-  /** Moves the tensor once. */
-  Measured move(Direction direction) throws IOException {
+  /** Moves the tensor so many times, one after the other; what it took, in all. */
+  Measured move(Direction direction, int times) throws IOException {
     double[] before = use();
-    double[] moved = client.ask(direction.word());
+    double[] moved = new double[3];
+    for (int i = 0; i < times; i++) {
+      double[] once = client.ask(direction.word());
+      for (int k = 0; k < moved.length; k++) {
+        moved[k] += once[k];
+      }
+    }
     double[] after = use();
     return new Measured(moved[0], moved[1] + after[0] - before[0], moved[2], after[1] - before[1]);
   }

@@ -26,6 +26,9 @@ import picocli.CommandLine.Option;
 final class StreamBenchmark implements Callable<Integer> {
   private static final long MEGABYTE = 1_000_000;
 
+  /** What is moved in one turn, at least. */
+  private static final long TURN = 512 * MEGABYTE;
+
   @Option(
       names = "--sizes",
       split = ",",
@@ -49,7 +52,7 @@ final class StreamBenchmark implements Callable<Integer> {
   @Option(
       names = "--repeats",
       defaultValue = "11",
-      description = "Transfers that count, at least: small tensors are moved more often.")
+      description = "Turns that count, of half a GB or one tensor. Default: ${DEFAULT-VALUE}.")
   private int repeats;
 
   @Option(
@@ -100,24 +103,24 @@ final class StreamBenchmark implements Callable<Integer> {
       throws IOException {
     long times = (long) Math.ceil(warmUp * 1e9 / bytes);
     for (Pair pair : pairs.values()) {
-      for (long i = 0; i < times; i++) {
-        var unused = pair.move(direction);
-      }
+      var unused = pair.move(direction, (int) times);
     }
   }
 
   private Map<Contender, Measured> takeTurns(
       Map<Contender, Pair> pairs, Direction direction, long bytes) throws IOException {
-    int rounds = (int) Math.max(repeats, Math.min(100, 1_000_000_000 / bytes));
+    // Processor time is counted in steps of 10 ms.
+    int times = (int) Math.max(1, TURN / bytes);
     Map<Contender, List<Measured>> all = new EnumMap<>(Contender.class);
-    for (int round = 0; round < rounds; round++) {
+    for (int round = 0; round < repeats; round++) {
       for (Map.Entry<Contender, Pair> entry : pairs.entrySet()) {
         all.computeIfAbsent(entry.getKey(), c -> new ArrayList<>())
-            .add(entry.getValue().move(direction));
+            .add(entry.getValue().move(direction, times));
       }
     }
     Map<Contender, Measured> medians = new EnumMap<>(Contender.class);
-    all.forEach((contender, each) -> medians.put(contender, Measured.median(each).per(bytes)));
+    all.forEach(
+        (contender, each) -> medians.put(contender, Measured.median(each).per(times * bytes)));
     return medians;
   }
 
