@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.function.Consumer;
 
 /**
  * How a client behaves.
@@ -71,65 +72,75 @@ record Settings(
   }
 
   Settings withDeadline(Duration time) {
-    return new Settings(
-        time,
-        reconnectTimeout,
-        chunkSize,
-        maxMessageBytes,
-        tls,
-        tokenFile,
-        allowPlaintext,
-        replayLimit);
+    return with(changed -> changed.deadline = time);
   }
 
   Settings withReconnectTimeout(Duration time) {
-    return new Settings(
-        deadline, time, chunkSize, maxMessageBytes, tls, tokenFile, allowPlaintext, replayLimit);
+    return with(changed -> changed.reconnectTimeout = time);
   }
 
   Settings withChunkSize(int bytes) {
-    return new Settings(
-        deadline,
-        reconnectTimeout,
-        bytes,
-        maxMessageBytes,
-        tls,
-        tokenFile,
-        allowPlaintext,
-        replayLimit);
+    return with(changed -> changed.chunkSize = bytes);
   }
 
   Settings withMaxMessageBytes(int bytes) {
-    return new Settings(
-        deadline, reconnectTimeout, chunkSize, bytes, tls, tokenFile, allowPlaintext, replayLimit);
+    return with(changed -> changed.maxMessageBytes = bytes);
   }
 
   Settings withTls(TlsSettings protection) {
-    return new Settings(
-        deadline,
-        reconnectTimeout,
-        chunkSize,
-        maxMessageBytes,
-        protection,
-        tokenFile,
-        allowPlaintext,
-        replayLimit);
+    return with(changed -> changed.tls = protection);
   }
 
   Settings withToken(Optional<Path> file, boolean plaintext) {
-    return new Settings(
-        deadline, reconnectTimeout, chunkSize, maxMessageBytes, tls, file, plaintext, replayLimit);
+    return with(
+        changed -> {
+          changed.tokenFile = file;
+          changed.allowPlaintext = plaintext;
+        });
   }
 
   Settings withReplayLimit(long bytes) {
-    return new Settings(
-        deadline,
-        reconnectTimeout,
-        chunkSize,
-        maxMessageBytes,
-        tls,
-        tokenFile,
-        allowPlaintext,
-        OptionalLong.of(bytes));
+    return with(changed -> changed.replayLimit = OptionalLong.of(bytes));
+  }
+
+  private Settings with(Consumer<Fields> change) {
+    Fields fields = new Fields(this);
+    change.accept(fields);
+    return fields.settings();
+  }
+
+  /** The same, to be changed. */
+  private static final class Fields {
+    private Duration deadline;
+    private Duration reconnectTimeout;
+    private int chunkSize;
+    private int maxMessageBytes;
+    private TlsSettings tls;
+    private Optional<Path> tokenFile;
+    private boolean allowPlaintext;
+    private OptionalLong replayLimit;
+
+    private Fields(Settings of) {
+      deadline = of.deadline;
+      reconnectTimeout = of.reconnectTimeout;
+      chunkSize = of.chunkSize;
+      maxMessageBytes = of.maxMessageBytes;
+      tls = of.tls;
+      tokenFile = of.tokenFile;
+      allowPlaintext = of.allowPlaintext;
+      replayLimit = of.replayLimit;
+    }
+
+    private Settings settings() {
+      return new Settings(
+          deadline,
+          reconnectTimeout,
+          chunkSize,
+          maxMessageBytes,
+          tls,
+          tokenFile,
+          allowPlaintext,
+          replayLimit);
+    }
   }
 }
