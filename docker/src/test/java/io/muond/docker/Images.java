@@ -20,7 +20,8 @@ final class Images {
   static final String CPU = "localhost/muond:cpu";
   static final String GPU = "localhost/muond:gpu";
 
-  private static final String MIRROR = "http://deb.debian.org/debian";
+  /** debootstrap's own. */
+  private static final String DEFAULT_MIRROR = "";
 
   private final Buildah buildah;
   private final Path directory;
@@ -51,7 +52,7 @@ final class Images {
     String root = directory.resolve(release).toAbsolutePath().toString();
     // The script of sid serves the releases that debootstrap is too old to know.
     buildah
-        .execute(List.of("debootstrap", "--variant=minbase", release, root, MIRROR, "sid"))
+        .execute(List.of("debootstrap", "--variant=minbase", release, root, DEFAULT_MIRROR, "sid"))
         .succeeded();
     // A mirror may be a snapshot.
     Path settings = Path.of(root, "etc/apt/apt.conf.d/90snapshot");
