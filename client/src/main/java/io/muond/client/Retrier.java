@@ -4,7 +4,9 @@ import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.muond.v1.ErrorReason;
 import java.time.Duration;
+import java.util.EnumSet;
 import java.util.Locale;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
@@ -24,6 +26,12 @@ final class Retrier {
     /** Only when provably nothing of it reached the server. */
     ONLY_IF_UNSENT
   }
+
+  /** A call that makes no sense on its way so often is garbled by somebody else. */
+  private static final int MOST_GARBLED = 5;
+
+  private static final Set<Status.Code> NONSENSE =
+      EnumSet.of(Status.Code.INTERNAL, Status.Code.UNKNOWN, Status.Code.DATA_LOSS);
 
   private static final long FIRST_DELAY_MILLIS = 50;
   private static final long LAST_DELAY_MILLIS = 1_000;
@@ -73,6 +81,7 @@ final class Retrier {
     private final long begun = System.nanoTime();
     private long outageStart;
     private boolean inOutage;
+    private int garbled;
     private long delayMillis = FIRST_DELAY_MILLIS;
 
     Run(Safety safety, Attempt.Call<T> call) {
@@ -132,7 +141,8 @@ final class Retrier {
         repeatAfter(turn);
         return;
       }
-      if (!away(failure)) {
+      boolean nonsense = garbled(failure);
+      if (!away(failure) && !(nonsense && ++garbled < MOST_GARBLED)) {
         result.completeExceptionally(failure);
         return;
       }
@@ -148,7 +158,7 @@ final class Retrier {
         result.completeExceptionally(unknownOutcome(failure));
       } else if (now - outageStart + TimeUnit.MILLISECONDS.toNanos(delayMillis)
           > reconnectTimeout.toNanos()) {
-        result.completeExceptionally(gaveUp(failure));
+        result.completeExceptionally(nonsense ? failure : gaveUp(failure));
       } else {
         repeatLater();
       }
@@ -189,15 +199,18 @@ final class Retrier {
   }
 
   private static boolean away(MuondException failure) {
-    return (failure.code() == Status.Code.UNAVAILABLE && !failure.is(ErrorReason.STORAGE_FAILED))
-        || brokenOff(failure);
+    return failure.code() == Status.Code.UNAVAILABLE && !failure.is(ErrorReason.STORAGE_FAILED);
   }
 
-  /** A connection whose bytes made no sense; the server's own errors have a reason. */
-  private static boolean brokenOff(MuondException failure) {
-    return (failure.code() == Status.Code.INTERNAL || failure.code() == Status.Code.UNKNOWN)
-        && failure.reason().isEmpty()
-        && failure.getCause() instanceof StatusRuntimeException;
+  /**
+   * A connection whose bytes made no sense: to gRPC, whose errors have no reason as the server's
+   * own have, to this library, or to the server, since this library's calls do make sense.
+   */
+  private static boolean garbled(MuondException failure) {
+    boolean here =
+        failure.getCause() == null || failure.getCause() instanceof StatusRuntimeException;
+    return failure.is(ErrorReason.CALL_MALFORMED)
+        || (here && failure.reason().isEmpty() && NONSENSE.contains(failure.code()));
   }
 
   private MuondException gaveUp(MuondException failure) {

@@ -10,7 +10,7 @@ final class StepCollector {
   private final long expectedBytes;
   private final WeightsCollector weights = new WeightsCollector();
   private StepReport report;
-  private long received;
+  private final ChunkOrder order = new ChunkOrder();
 
   StepCollector(long step, long expectedBytes) {
     this.step = step;
@@ -34,12 +34,12 @@ final class StepCollector {
     if (report == null) {
       throw Errors.of(Status.Code.INTERNAL, "the server sent weights before the step's report");
     }
-    received += chunk.size();
+    order.next(chunk);
     weights.accept(chunk);
   }
 
   boolean complete() {
-    return report != null && received >= expectedBytes;
+    return report != null && order.bytes() >= expectedBytes;
   }
 
   StepResult result() {
@@ -47,7 +47,7 @@ final class StepCollector {
       throw Errors.of(
           Status.Code.DATA_LOSS,
           "the step's answer ended after %d bytes of weights (expected: %d)"
-              .formatted(received, expectedBytes));
+              .formatted(order.bytes(), expectedBytes));
     }
     return new StepResult(report, weights.tensors());
   }

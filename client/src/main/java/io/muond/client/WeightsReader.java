@@ -13,7 +13,7 @@ final class WeightsReader
     implements Connection.Reader<ChunkedMessage<ReadWeightsResponse>, WeightsHeader> {
   private final WeightsSink sink;
   private WeightsHeader header;
-  private long received;
+  private final ChunkOrder order = new ChunkOrder();
 
   WeightsReader(WeightsSink sink) {
     this.sink = sink;
@@ -36,7 +36,7 @@ final class WeightsReader
     if (header == null) {
       throw Errors.of(Status.Code.INTERNAL, "the server sent weights without a header");
     }
-    received += chunk.size();
+    order.next(chunk);
     try {
       sink.accept(chunk);
     } catch (IOException e) {
@@ -46,11 +46,11 @@ final class WeightsReader
 
   @Override
   public WeightsHeader finish() {
-    if (header == null || received != header.getTotalBytes()) {
+    if (header == null || order.bytes() != header.getTotalBytes()) {
       throw Errors.of(
           Status.Code.DATA_LOSS,
           "the weights ended after %d bytes (expected: %d)"
-              .formatted(received, header == null ? 0 : header.getTotalBytes()));
+              .formatted(order.bytes(), header == null ? 0 : header.getTotalBytes()));
     }
     return header;
   }

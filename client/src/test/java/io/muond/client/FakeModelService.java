@@ -155,7 +155,7 @@ final class FakeModelService extends ModelServiceGrpc.ModelServiceImplBase {
             .build());
     for (TensorChunk chunk : chunks(model)) {
       server.point("read");
-      answer.onNext(ReadWeightsResponse.newBuilder().setChunk(chunk).build());
+      server.answer("chunk", answer, ReadWeightsResponse.newBuilder().setChunk(chunk).build());
     }
     answer.onCompleted();
   }

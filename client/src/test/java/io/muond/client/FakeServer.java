@@ -3,6 +3,7 @@ package io.muond.client;
 import io.grpc.Server;
 import io.grpc.Status;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
+import io.grpc.stub.StreamObserver;
 import io.muond.v1.CreateModelRequest;
 import io.muond.v1.ErrorReason;
 import java.io.IOException;
@@ -11,6 +12,7 @@ import java.net.InetSocketAddress;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 
 /**
@@ -24,6 +26,7 @@ public final class FakeServer implements AutoCloseable {
   final AtomicInteger stepMessages = new AtomicInteger();
   private final Server server;
   private final int port;
+  private final AtomicReference<String> doubled = new AtomicReference<>("");
   private volatile Consumer<String> disturbance = point -> {};
 
   /** Listens on a free port of the loopback interface. */
@@ -62,6 +65,18 @@ public final class FakeServer implements AutoCloseable {
   /** What a model was created from. */
   public CreateModelRequest request(String model) {
     return model(model).request;
+  }
+
+  /** The next answer of that kind, "report" or "chunk", is sent twice. */
+  public void doubleNext(String kind) {
+    doubled.set(kind);
+  }
+
+  <T> void answer(String kind, StreamObserver<T> to, T message) {
+    to.onNext(message);
+    if (doubled.compareAndSet(kind, "")) {
+      to.onNext(message);
+    }
   }
 
   void point(String name) {

@@ -55,10 +55,10 @@ final class FakeStepService extends StepServiceGrpc.StepServiceImplBase {
           server.point("commit");
           StepReport report = model.commit(header, gradients, request.getCommit());
           server.point("committed");
-          answer.onNext(StepResponse.newBuilder().setReport(report).build());
+          server.answer("report", answer, StepResponse.newBuilder().setReport(report).build());
           if (request.getCommit().getReturnWeights() != DataType.DATA_TYPE_UNSPECIFIED) {
             for (TensorChunk chunk : FakeModelService.chunks(model)) {
-              answer.onNext(StepResponse.newBuilder().setChunk(chunk).build());
+              server.answer("chunk", answer, StepResponse.newBuilder().setChunk(chunk).build());
             }
           }
         }

@@ -22,6 +22,14 @@ public final class Refusals {
         Map.of("field", field));
   }
 
+  /** The call's messages make no sense as such. */
+  public static MuondException malformedCall(String field, Object value, String expectation) {
+    return new MuondException(
+        ErrorReason.CALL_MALFORMED,
+        field + ": " + value + " (expected: " + expectation + ")",
+        Map.of("field", field));
+  }
+
   /** A rule that is broken inside of {@code field}. */
   static MuondException invalidField(String field, FieldException inside) {
     String path = field + '.' + inside.field();

@@ -56,7 +56,7 @@ final class Errors {
     if (cause instanceof StatusRuntimeException
         && cause.getCause() instanceof InvalidProtocolBufferException malformed) {
       return status(
-          Refusals.invalidField(
+          Refusals.malformedCall(
               "message", malformed.getMessage(), "the bytes of the method's request"));
     }
     String incident = HexFormat.of().toHexDigits(RANDOM.nextInt());
@@ -148,6 +148,7 @@ final class Errors {
   private static Status.Code code(ErrorReason reason) {
     return switch (reason) {
       case INVALID_FIELD,
+          CALL_MALFORMED,
           UNKNOWN_PARAMETER,
           DUPLICATE_PARAMETER,
           MISSING_PARAMETER,

@@ -46,12 +46,12 @@ final class FillCall implements StreamObserver<ChunkedMessage<FillStepRequest>> 
   private void find(FillStepRequest request) {
     if (writer == null) {
       if (!request.hasHeader()) {
-        throw Refusals.invalidField("header", "absent", "the step's header in the first message");
+        throw Refusals.malformedCall("header", "absent", "the step's header in the first message");
       }
       writer = models.get(request.getHeader().getModel()).find(request.getHeader());
       forget = writer.onDrop(executor, this::dropped);
     } else if (request.hasHeader()) {
-      throw Refusals.invalidField("header", "present", "absent but in the first message");
+      throw Refusals.malformedCall("header", "present", "absent but in the first message");
     }
   }
 
@@ -61,7 +61,7 @@ final class FillCall implements StreamObserver<ChunkedMessage<FillStepRequest>> 
       return;
     }
     if (writer == null) {
-      fail(Refusals.invalidField("header", "absent", "a first message with the step's header"));
+      fail(Refusals.malformedCall("header", "absent", "a first message with the step's header"));
       return;
     }
     end();

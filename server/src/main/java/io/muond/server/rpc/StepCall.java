@@ -72,7 +72,7 @@ final class StepCall implements StreamObserver<ChunkedMessage<StepRequest>> {
 
   private void open(ChunkedMessage<StepRequest> message) {
     if (writer != null) {
-      throw Refusals.invalidField("open", "a step", "a commit of the open step first");
+      throw Refusals.malformedCall("open", "a step", "a commit of the open step first");
     }
     StepHeader header = message.envelope().getOpen();
     CompletableFuture<StepWriter> open = models.get(header.getModel()).open(header, this);
@@ -114,7 +114,7 @@ final class StepCall implements StreamObserver<ChunkedMessage<StepRequest>> {
 
   private void fill(ChunkedMessage<StepRequest> message) {
     if (writer == null) {
-      throw Refusals.invalidField("open", "absent", "the step's header, in the first message");
+      throw Refusals.malformedCall("open", "absent", "the step's header, in the first message");
     }
     message.forEachChunk(writer::stage);
     if (message.envelope().hasCommit()) {
@@ -161,7 +161,7 @@ final class StepCall implements StreamObserver<ChunkedMessage<StepRequest>> {
       leave(null);
       outbox.finish(null);
     } else {
-      fail(Refusals.invalidField("commit", "absent", "the commit, in the step's last message"));
+      fail(Refusals.malformedCall("commit", "absent", "the commit, in the step's last message"));
     }
   }
 

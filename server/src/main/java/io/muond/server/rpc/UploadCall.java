@@ -100,7 +100,7 @@ final class UploadCall implements StreamObserver<ChunkedMessage<WriteWeightsRequ
     }
     try {
       if (upload == null) {
-        throw Refusals.invalidField("model", "absent", "a first message that names the model");
+        throw Refusals.malformedCall("model", "absent", "a first message that names the model");
       }
       finish();
     } catch (Throwable e) {
