@@ -217,7 +217,7 @@ class BadInputTest {
 
   @Test
   void badSequencesOfMessages() {
-    String invalid = "INVALID_ARGUMENT/INVALID_FIELD";
+    String invalid = "INVALID_ARGUMENT/CALL_MALFORMED";
     StepRequest open = StepRequest.newBuilder().setOpen(header(model, 2)).build();
     assertThat(refusal(() -> client.stepMessages(StepRequest.getDefaultInstance())))
         .isEqualTo(invalid);
