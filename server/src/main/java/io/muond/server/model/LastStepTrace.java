@@ -8,10 +8,14 @@ final class LastStepTrace {
   private boolean stepped;
   private boolean gradients;
 
-  /** A step was committed: the spare buffers hold what it began with. */
-  void stepped() {
+  /**
+   * A step was committed: the spare buffers hold what it began with.
+   *
+   * @param kept whether the first gradient slot still is that step's
+   */
+  void stepped(boolean kept) {
     stepped = true;
-    gradients = true;
+    gradients = kept;
   }
 
   /** The spare weights are being overwritten, or are none of the last step's. */

@@ -103,11 +103,10 @@ public final class Model {
     return spec.parameters().size();
   }
 
-  /** Gradient bytes of the open step that are here, as they came over the wire. */
+  /** Gradient bytes of open steps that are here, as they came over the wire. */
   public long stagedBytes() {
     synchronized (state) {
-      OpenStep open = state.open();
-      return open == null ? 0 : open.receivedBytes();
+      return state.stagedBytes();
     }
   }
 
@@ -183,7 +182,7 @@ public final class Model {
       shards.commit();
       state.ledger().advance(next);
       saved.ifPresent(durable -> state.ledger().setDurable(saved));
-      state.setOpen(null);
+      desk.advance();
       state.repeats().clear();
       state.setReady();
     }

@@ -59,6 +59,7 @@ final class ModelReader {
         tree.map(PlannedTree::plan),
         workers,
         maxWorkers,
+        request.getOverlapSteps(),
         leaseTtl(),
         DurabilityReader.everySteps(request.getDurability()),
         DurabilityReader.retention(request.getDurability()),

@@ -14,6 +14,7 @@ import java.util.Optional;
  * @param plan of a model made from a tree
  * @param workers sorted and distinct, at least one
  * @param maxWorkers for how many staging is reserved
+ * @param overlaps whether the next step may be filled while one computes
  * @param leaseTtl how long it lives without a heartbeat
  * @param everySteps a checkpoint is due after every so many steps; 0 for none
  * @param retention which checkpoints stay that nobody asked for
@@ -26,7 +27,13 @@ record ModelSpec(
     Optional<Plan> plan,
     List<String> workers,
     int maxWorkers,
+    boolean overlaps,
     Optional<Duration> leaseTtl,
     long everySteps,
     Retention retention,
-    Schedules schedules) {}
+    Schedules schedules) {
+  /** How many steps may have gradients at a time. */
+  int stagedSteps() {
+    return overlaps ? 2 : 1;
+  }
+}

@@ -20,6 +20,7 @@ final class ModelState {
   private WorkerSet workers;
   private boolean ready;
   private OpenStep open;
+  private OpenStep ahead;
   private final Queue<Waiter<?>> waiting = new ArrayDeque<>();
   private final LastStepTrace trace = new LastStepTrace();
   private boolean busy;
@@ -96,6 +97,27 @@ final class ModelState {
   void setOpen(OpenStep open) {
     this.open = open;
     lease.renew();
+  }
+
+  /** The step after the open one, if it is open as well, or null. */
+  OpenStep ahead() {
+    return ahead;
+  }
+
+  /** The step after the open one begins, or, with null, ends. */
+  void setAhead(OpenStep next) {
+    ahead = next;
+  }
+
+  /** Gradient bytes of open steps that are here, as they came over the wire. */
+  long stagedBytes() {
+    return (open == null ? 0 : open.receivedBytes()) + (ahead == null ? 0 : ahead.receivedBytes());
+  }
+
+  /** The open step has ended: the one after it, if there is one, is the open one from now on. */
+  void advance() {
+    setOpen(ahead);
+    ahead = null;
   }
 
   /** Refuses new work from now on. */

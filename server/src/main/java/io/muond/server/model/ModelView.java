@@ -15,6 +15,7 @@ final class ModelView {
         io.muond.v1.Model.newBuilder()
             .setName(spec.name())
             .setMaxWorkers(spec.maxWorkers())
+            .setOverlapSteps(spec.overlaps())
             .setCreateTime(timestamp(model.createTime()))
             .setDurability(durability(spec))
             .setMemory(model.shards().use());

@@ -38,6 +38,7 @@ final class OpenStep {
     final Contribution contribution;
     private volatile long lastNews = System.nanoTime();
     private boolean sealed;
+    private final CompletableFuture<Void> sealing = new CompletableFuture<>();
 
     Part(String worker, int slot, double weight, long headerDigest, Contribution contribution) {
       this.worker = worker;
@@ -60,8 +61,25 @@ final class OpenStep {
       return sealed;
     }
 
+    /** To be followed by {@link #tellSealed}. */
     void seal() {
       sealed = true;
+    }
+
+    /** Completes {@link #sealing}; to be called without the lock. */
+    void tellSealed() {
+      sealing.complete(null);
+    }
+
+    /** Completes when it is sealed, or closed. */
+    CompletableFuture<Void> sealing() {
+      return sealing;
+    }
+
+    /** Refuses everything from now on. Returns once no write to its slot is in progress. */
+    void close(MuondException reason) {
+      contribution.close(reason);
+      sealing.complete(null);
     }
   }
 
@@ -103,10 +121,15 @@ final class OpenStep {
     return missing(workers).isEmpty();
   }
 
+  /** Whether that worker has committed. */
+  boolean isSealed(String worker) {
+    return parts.containsKey(worker) && parts.get(worker).isSealed();
+  }
+
   /** The workers that have not committed. */
   List<String> missing(WorkerSet workers) {
     List<String> missing = new ArrayList<>(workers.ids());
-    missing.removeIf(id -> parts.containsKey(id) && parts.get(id).isSealed());
+    missing.removeIf(this::isSealed);
     return missing;
   }
 
@@ -134,7 +157,7 @@ final class OpenStep {
     lastNews = System.nanoTime();
   }
 
-  /** Gradients arrived. */
+  /** Gradients arrived, or its turn has come. */
   void arrival() {
     long now = System.nanoTime();
     lastNews = now;
@@ -151,6 +174,6 @@ final class OpenStep {
 
   /** Refuses everything from now on. Returns once no write to its slots is in progress. */
   void close(MuondException reason) {
-    parts.values().forEach(p -> p.contribution.close(reason));
+    parts.values().forEach(p -> p.close(reason));
   }
 }

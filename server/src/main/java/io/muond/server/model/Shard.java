@@ -35,7 +35,7 @@ final class Shard implements AutoCloseable {
       Device device, ModelSpec spec, List<ParameterSpec> parameters, Budget budget) {
     try {
       Layout layout = Layout.of(parameters, device.optimizer());
-      long floats = ShardMemory.floats(layout, spec.maxWorkers());
+      long floats = ShardMemory.floats(layout, spec.maxWorkers() * spec.stagedSteps());
       long bytes = device.engine().allocationBytes(floats);
       budget.take(bytes);
       try {
@@ -57,7 +57,8 @@ final class Shard implements AutoCloseable {
     device.workspace().admit(spec.name(), floats, layout.workspaceFloats());
     try {
       String owner = "model \"" + spec.name() + '"';
-      ShardMemory memory = new ShardMemory(device.engine(), owner, layout, spec.maxWorkers());
+      ShardMemory memory =
+          new ShardMemory(device.engine(), owner, layout, spec.maxWorkers(), spec.stagedSteps());
       return new Shard(device, layout, memory, budget);
     } catch (Throwable e) {
       device.workspace().release(layout.workspaceFloats());

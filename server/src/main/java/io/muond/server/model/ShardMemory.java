@@ -14,13 +14,15 @@ import java.util.List;
  * it has any, two second moments if it has any, and a gradient slot for each worker, or a single
  * one, for uploads, where no gradients come. One of the two weight buffers holds the committed
  * weights, the other, the spare one, takes the next; so do the second moments. A commit exchanges
- * them, and momentum with the first gradient slot.
+ * them, and momentum with the first gradient slot. Where steps overlap there are as many gradient
+ * slots again, for the step that comes after the one that computes.
  *
  * <p>Not synchronised: the model's lock orders its use.
  */
 final class ShardMemory implements AutoCloseable {
   private final Layout layout;
   private final Memory memory;
+  private final int workers;
   private final int slots;
   private final List<Buffers> batches = new ArrayList<>();
   private int committed;
@@ -37,11 +39,13 @@ final class ShardMemory implements AutoCloseable {
   }
 
   /**
-   * @param slots gradient slots, one for each worker
+   * @param workers that have a gradient slot each
+   * @param steps that have their own slots, 1 or 2
    */
-  ShardMemory(Engine engine, String owner, Layout layout, int slots) {
+  ShardMemory(Engine engine, String owner, Layout layout, int workers, int steps) {
     this.layout = layout;
-    this.slots = slots;
+    this.workers = workers;
+    this.slots = workers * steps;
     this.memory = engine.allocate(owner, floats(layout, slots));
     long offset = 0;
     for (Batch batch : layout.batches()) {
@@ -108,6 +112,11 @@ final class ShardMemory implements AutoCloseable {
     return slice(piece, batch(piece).gradients[slot]);
   }
 
+  /** A piece's gradient slot for the step after the next one. */
+  Region gradientAhead(Piece piece, int slot) {
+    return slice(piece, batch(piece).gradients[workers + slot]);
+  }
+
   /** A piece's momentum; null without. */
   Region momentum(Piece piece) {
     return slice(piece, batch(piece).momentum);
@@ -153,6 +162,17 @@ final class ShardMemory implements AutoCloseable {
         Region old = b.momentum;
         b.momentum = b.gradients[0];
         b.gradients[0] = old;
+      }
+    }
+  }
+
+  /** The gradients of the step after the next one are those of the next one from now on. */
+  void advance() {
+    for (Buffers b : batches) {
+      for (int slot = 0; slot < workers; slot++) {
+        Region old = b.gradients[slot];
+        b.gradients[slot] = b.gradients[workers + slot];
+        b.gradients[workers + slot] = old;
       }
     }
   }

@@ -43,6 +43,11 @@ final class Shards {
     return tensor(parameter, piece -> of(piece).gradient(piece, slot));
   }
 
+  /** A parameter's gradient slot for the step after the next one. */
+  DeviceTensor gradientAhead(ParameterSpec parameter, int slot) {
+    return tensor(parameter, piece -> of(piece).gradientAhead(piece, slot));
+  }
+
   private static DeviceTensor tensor(ParameterSpec parameter, Function<Piece, Region> regions) {
     return new DeviceTensor(
         parameter.pieces().stream()
@@ -78,6 +83,11 @@ final class Shards {
   /** The spare buffers become the committed ones. */
   void commit() {
     shards.forEach(shard -> shard.memory().commit());
+  }
+
+  /** The gradients of the step after the next one are those of the next one from now on. */
+  void advance() {
+    shards.forEach(shard -> shard.memory().advance());
   }
 
   /** Bytes of device memory. */

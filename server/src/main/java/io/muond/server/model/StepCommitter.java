@@ -40,13 +40,11 @@ final class StepCommitter {
       } else {
         state.requireLive();
         seal(ticket, options);
-        last = step.isSealed(state.workers());
-        if (last) {
-          state.occupy();
-        }
+        last = occupyIfSealed(step);
       }
       answer = step.isSettled() ? null : step.await(options);
     }
+    ticket.part().tellSealed();
     if (answer == null) {
       return answerSettled(ticket, options);
     }
@@ -54,6 +52,16 @@ final class StepCommitter {
       launch(step);
     }
     return answer;
+  }
+
+  /** Takes the slots for a step, if it is the open one and every worker has committed it. */
+  private boolean occupyIfSealed(OpenStep step) {
+    boolean launches =
+        step != null && step == state.open() && !state.isBusy() && step.isSealed(state.workers());
+    if (launches) {
+      state.occupy();
+    }
+    return launches;
   }
 
   private void seal(StepTicket ticket, StepOptions options) {
@@ -103,7 +111,7 @@ final class StepCommitter {
             saved -> {
               synchronized (state) {
                 model.publish(next, saved);
-                state.trace().stepped();
+                state.trace().stepped(state.open() == null);
               }
               StepTimes times =
                   new StepTimes(
@@ -148,19 +156,35 @@ final class StepCommitter {
             : failure;
     List<Answer> answers;
     Runnable waiting;
+    OpenStep next;
+    boolean goesOn;
     synchronized (state) {
       step.settle();
       if (state.open() == step) {
-        state.setOpen(null);
-        step.close(refusal(step, reason));
-        observer.dropped(reason);
+        fail(step, reason);
       }
       answers = step.waiting().stream().map(w -> answer(w, report, reason)).toList();
       waiting = state.release();
+      next = state.open();
+      goesOn = occupyIfSealed(next);
     }
     answers.forEach(Answer::give);
     waiting.run();
+    if (goesOn) {
+      launch(next);
+    }
     return null;
+  }
+
+  private void fail(OpenStep step, Throwable reason) {
+    state.setOpen(null);
+    step.close(refusal(step, reason));
+    observer.dropped(reason);
+    model
+        .desk()
+        .dropAhead(
+            Refusals.stepAborted(
+                model.spec().name(), step.number() + 1, "the step before it was not committed"));
   }
 
   private MuondException refusal(OpenStep step, Throwable reason) {

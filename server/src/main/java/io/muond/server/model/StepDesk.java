@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.BiFunction;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 
@@ -28,8 +29,7 @@ final class StepDesk {
 
   /** Opens a step for the worker of {@code header}; {@code owner} is the call that does. */
   CompletableFuture<StepTicket> open(StepHeader header, Object owner) {
-    return state
-        .whenIdle(() -> openIdle(header, owner))
+    return openInTurn(header, owner)
         .whenComplete(
             (ticket, refusal) -> {
               if (refusal != null) {
@@ -38,34 +38,83 @@ final class StepDesk {
             });
   }
 
+  private CompletableFuture<StepTicket> openInTurn(StepHeader header, Object owner) {
+    synchronized (state) {
+      if (isAhead(header)) {
+        OpenStep.Part before = state.open().parts().get(header.getWorker());
+        if (before != null && !before.isSealed()) {
+          // It has overtaken the commit.
+          return before.sealing().thenComposeAsync(done -> openInTurn(header, owner));
+        }
+        if (before != null) {
+          state.requireLive();
+          return CompletableFuture.completedFuture(openAhead(header, owner));
+        }
+      }
+    }
+    return state.whenIdle(() -> openIdle(header, owner));
+  }
+
+  /** Whether it is the step after the one that is open. */
+  private boolean isAhead(StepHeader header) {
+    return spec.overlaps()
+        && state.open() != null
+        && header.getStep() == state.open().number() + 1
+        && header.getIncarnation().equals(state.ledger().incarnation());
+  }
+
   private StepTicket openIdle(StepHeader header, Object owner) {
-    long headerDigest = CommittedStep.headerDigest(header);
+    if (isAhead(header) && state.open().isSealed(header.getWorker())) {
+      return openAhead(header, owner);
+    }
     if (state.ledger().locate(header) == StepLedger.Position.LAST) {
-      return openRepeat(header, headerDigest, owner);
+      return openRepeat(header, CommittedStep.headerDigest(header), owner);
     }
     state.requireReady(spec.name());
-    int slot = state.workers().slot(header);
-    double weight = weight(header);
-    OpenStep open = state.open();
-    if (open == null) {
-      if (draining.getAsBoolean()) {
-        throw Refusals.shuttingDown();
-      }
-      open = new OpenStep(header.getStep(), state.ledger().now().nextAge());
-    }
-    OpenStep.Part part = open.parts().get(header.getWorker());
-    if (part == null) {
-      Contribution contribution = contribution(header.getStep(), p -> shards.gradient(p, slot));
-      part = new OpenStep.Part(header.getWorker(), slot, weight, headerDigest, contribution);
-      open.parts().put(header.getWorker(), part);
-      state.trace().gradientsLost();
-    }
-    requireSameHeader(header, part, headerDigest);
-    part.contribution.own(owner);
-    open.news();
+    OpenStep open = state.open() == null ? begin(header, 0) : state.open();
+    OpenStep.Part part = part(open, header, shards::gradient, owner);
+    state.trace().gradientsLost();
     // Last: what fails before leaves no step open that nobody owns.
     state.setOpen(open);
     return new StepTicket(header, open, part);
+  }
+
+  private StepTicket openAhead(StepHeader header, Object owner) {
+    OpenStep ahead = state.ahead() == null ? begin(header, 1) : state.ahead();
+    OpenStep.Part part = part(ahead, header, shards::gradientAhead, owner);
+    state.setAhead(ahead);
+    return new StepTicket(header, ahead, part);
+  }
+
+  /**
+   * @param ahead how many steps will have been committed before it
+   */
+  private OpenStep begin(StepHeader header, int ahead) {
+    if (draining.getAsBoolean()) {
+      throw Refusals.shuttingDown();
+    }
+    return new OpenStep(header.getStep(), state.ledger().now().nextAge() + ahead);
+  }
+
+  /** The part of the header's worker, who may have it already. */
+  private OpenStep.Part part(
+      OpenStep step,
+      StepHeader header,
+      BiFunction<ParameterSpec, Integer, DeviceTensor> target,
+      Object owner) {
+    int slot = state.workers().slot(header);
+    double weight = weight(header);
+    long headerDigest = CommittedStep.headerDigest(header);
+    OpenStep.Part part = step.parts().get(header.getWorker());
+    if (part == null) {
+      Contribution contribution = contribution(header.getStep(), p -> target.apply(p, slot));
+      part = new OpenStep.Part(header.getWorker(), slot, weight, headerDigest, contribution);
+      step.parts().put(header.getWorker(), part);
+    }
+    requireSameHeader(header, part, headerDigest);
+    part.contribution.own(owner);
+    step.news();
+    return part;
   }
 
   private static double weight(StepHeader header) {
@@ -132,8 +181,9 @@ final class StepDesk {
   StepTicket find(StepHeader header) {
     synchronized (state) {
       state.requireLive();
-      boolean repeat = state.ledger().locate(header) == StepLedger.Position.LAST;
-      OpenStep open = repeat ? null : state.open();
+      boolean ahead = isAhead(header);
+      boolean repeat = !ahead && state.ledger().locate(header) == StepLedger.Position.LAST;
+      OpenStep open = ahead ? state.ahead() : repeat ? null : state.open();
       Map<String, OpenStep.Part> parts =
           repeat ? state.repeats() : open == null ? Map.of() : open.parts();
       OpenStep.Part part = parts.get(header.getWorker());
@@ -159,7 +209,7 @@ final class StepDesk {
       MuondException reason =
           Refusals.stepAborted(
               spec.name(), ticket.header().getStep(), "the call that had opened it has ended");
-      part.contribution.close(reason);
+      part.close(reason);
       if (ticket.step() == null) {
         if (state.endRepeat(part) && failure != null) {
           observer.refused(failure);
@@ -167,11 +217,22 @@ final class StepDesk {
         return;
       }
       ticket.step().parts().remove(part.worker, part);
-      if (state.open() == ticket.step() && ticket.step().parts().isEmpty()) {
-        state.setOpen(null);
-        observer.dropped(failure == null ? reason : failure);
+      if (ticket.step().parts().isEmpty()) {
+        forget(ticket.step(), failure == null ? reason : failure);
       }
     }
+  }
+
+  /** Nobody fills it any more. */
+  private void forget(OpenStep step, Throwable reason) {
+    if (state.open() == step) {
+      state.setOpen(null);
+    } else if (state.ahead() == step) {
+      state.setAhead(null);
+    } else {
+      return;
+    }
+    observer.dropped(reason);
   }
 
   /**
@@ -182,28 +243,60 @@ final class StepDesk {
   CompletableFuture<Long> abort(StepHeader header) {
     return state.whenIdle(
         () -> {
-          if (state.ledger().locate(header) == StepLedger.Position.LAST) {
-            throw Refusals.stepNotOpen(spec.name(), header.getStep(), header.getWorker());
-          }
-          drop(
+          MuondException reason =
               Refusals.stepAborted(
                   spec.name(),
                   header.getStep(),
-                  "worker \"" + header.getWorker() + "\" asked for it"));
+                  "worker \"" + header.getWorker() + "\" asked for it");
+          if (isAhead(header)) {
+            dropAhead(reason);
+          } else if (state.ledger().locate(header) == StepLedger.Position.NEXT) {
+            drop(reason);
+          } else {
+            throw Refusals.stepNotOpen(spec.name(), header.getStep(), header.getWorker());
+          }
           return state.ledger().nextStep();
         });
   }
 
-  /** Drops the open step, if there is one that does not compute. To be called with the lock. */
+  /**
+   * Drops the open step, if there is one that does not compute, and the one after it. To be called
+   * with the lock.
+   */
   void drop(MuondException reason) {
+    dropAhead(reason);
     OpenStep open = state.open();
-    if (open == null || state.isBusy()) {
-      return;
+    if (open != null && !state.isBusy()) {
+      state.setOpen(null);
+      end(open, reason);
     }
-    state.setOpen(null);
-    open.close(reason);
-    open.waiting().forEach(w -> w.answer().completeExceptionally(reason));
+  }
+
+  /** Drops the step after the open one, if there is one. To be called with the lock. */
+  void dropAhead(MuondException reason) {
+    OpenStep ahead = state.ahead();
+    if (ahead != null) {
+      state.setAhead(null);
+      end(ahead, reason);
+    }
+  }
+
+  private void end(OpenStep step, MuondException reason) {
+    step.close(reason);
+    step.waiting().forEach(w -> w.answer().completeExceptionally(reason));
     observer.dropped(reason);
+  }
+
+  /**
+   * The open step, if there was one, was committed: the one after it is the open one from now on.
+   * To be called with the lock.
+   */
+  void advance() {
+    state.advance();
+    if (state.open() != null) {
+      shards.advance();
+      state.open().arrival();
+    }
   }
 
   /** Drops the open step because of something else that happens to the model. */
@@ -218,7 +311,7 @@ final class StepDesk {
   void expire(long now, Duration timeout) {
     synchronized (state) {
       OpenStep open = state.open();
-      if (open != null && open.silentNanos(now) > timeout.toNanos()) {
+      if (open != null && !state.isBusy() && open.silentNanos(now) > timeout.toNanos()) {
         List<String> missing = open.missing(state.workers());
         drop(Refusals.stepExpired(spec.name(), open.number(), missing));
       }
@@ -227,7 +320,7 @@ final class StepDesk {
         if (part.silentNanos(now) > timeout.toNanos()) {
           state.endRepeat(part);
           List<String> missing = List.of(part.worker);
-          part.contribution.close(Refusals.stepExpired(spec.name(), repeated, missing));
+          part.close(Refusals.stepExpired(spec.name(), repeated, missing));
         }
       }
     }

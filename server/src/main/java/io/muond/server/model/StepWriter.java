@@ -21,6 +21,11 @@ public final class StepWriter {
     return ticket.isRepeat();
   }
 
+  /** Whether the next step can be filled while this one computes. */
+  public boolean overlaps() {
+    return model.spec().overlaps();
+  }
+
   /** Takes a chunk of a gradient, or refuses it by a {@link MuondException}. */
   public void stage(Chunk chunk) {
     long bytes = ticket.part().contribution.stage(chunk);

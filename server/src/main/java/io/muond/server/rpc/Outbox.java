@@ -54,6 +54,11 @@ final class Outbox<T> {
     drain();
   }
 
+  /** Whether everything has been handed over. */
+  synchronized boolean isEmpty() {
+    return sources.isEmpty();
+  }
+
   /** Ends the call after everything before, with a failure if there is one. */
   void finish(Throwable reason) {
     synchronized (this) {

@@ -13,14 +13,17 @@ import io.muond.v1.StepRequest;
 import io.muond.v1.StepResponse;
 import io.muond.wire.ChunkedMessage;
 import io.muond.wire.OutgoingMessage;
+import java.util.ArrayDeque;
+import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 
 /**
- * A Step call. The next message is asked for only when the one before has been staged, committed
- * and answered, so that a call never holds more than one message.
+ * A Step call. The next message is asked for only when the one before has been staged, so that a
+ * call never holds more than one; after a commit, when that has been answered, or, where steps
+ * overlap, when no more than one waits for its answer.
  */
 final class StepCall implements StreamObserver<ChunkedMessage<StepRequest>> {
   private final ModelRegistry models;
@@ -30,7 +33,19 @@ final class StepCall implements StreamObserver<ChunkedMessage<StepRequest>> {
   private final Consumer<StepCall> onEnd;
   private StepWriter writer;
   private Runnable forget = () -> {};
+
+  /** A message is being worked on. */
   private boolean working;
+
+  /** A message has been asked for. */
+  private boolean asked;
+
+  /** Steps that are not answered yet, in order. */
+  private final Queue<CompletableFuture<Committed>> commits = new ArrayDeque<>();
+
+  /** How many steps may wait for their answers while another is filled. */
+  private int mostUnanswered;
+
   private boolean halfClosed;
   private boolean ended;
 
@@ -51,7 +66,7 @@ final class StepCall implements StreamObserver<ChunkedMessage<StepRequest>> {
     call.setOnReadyHandler(outbox::drain);
     call.setOnCancelHandler(this::cancel);
     call.setOnCloseHandler(this::cancel);
-    call.request(1);
+    proceed();
   }
 
   @Override
@@ -60,6 +75,7 @@ final class StepCall implements StreamObserver<ChunkedMessage<StepRequest>> {
       return;
     }
     working = true;
+    asked = false;
     attempt(
         () -> {
           if (message.envelope().hasOpen()) {
@@ -100,6 +116,7 @@ final class StepCall implements StreamObserver<ChunkedMessage<StepRequest>> {
       opened.leave(this, null);
     } else {
       writer = opened;
+      mostUnanswered = opened.overlaps() ? 1 : 0;
       forget = opened.onDrop(executor, reason -> dropped(opened, reason));
       attempt(() -> fill(message));
     }
@@ -119,16 +136,24 @@ final class StepCall implements StreamObserver<ChunkedMessage<StepRequest>> {
     message.forEachChunk(writer::stage);
     if (message.envelope().hasCommit()) {
       commit(message.envelope().getCommit());
-    } else {
-      proceed();
     }
+    working = false;
+    proceed();
   }
 
   private void commit(CommitOptions options) {
     CompletableFuture<Committed> committed = writer.commit(options);
     writer = null;
     forget.run();
-    then(committed, this::committed);
+    commits.add(committed);
+    then(committed, (any, failure) -> answer());
+  }
+
+  /** Answers the steps that have been committed, each after those before it. */
+  private void answer() {
+    while (!commits.isEmpty() && commits.peek().isDone()) {
+      then(commits.remove(), this::committed);
+    }
   }
 
   private void committed(Committed committed, Throwable failure) {
@@ -143,17 +168,22 @@ final class StepCall implements StreamObserver<ChunkedMessage<StepRequest>> {
     }
   }
 
-  /** What was asked has been done: on to the next message. */
+  /** On to the next message, if it is time for it, or to the end. */
   private synchronized void proceed() {
-    working = false;
-    if (ended) {
+    if (ended || working) {
       return;
     }
-    if (halfClosed) {
+    int unanswered = unanswered();
+    if (halfClosed && unanswered == 0) {
       conclude();
-    } else {
+    } else if (!halfClosed && !asked && unanswered <= mostUnanswered) {
+      asked = true;
       call.request(1);
     }
+  }
+
+  private int unanswered() {
+    return commits.size() + (outbox.isEmpty() ? 0 : 1);
   }
 
   private void conclude() {
@@ -168,9 +198,7 @@ final class StepCall implements StreamObserver<ChunkedMessage<StepRequest>> {
   @Override
   public synchronized void onCompleted() {
     halfClosed = true;
-    if (!working && !ended) {
-      conclude();
-    }
+    proceed();
   }
 
   @Override
@@ -185,12 +213,15 @@ final class StepCall implements StreamObserver<ChunkedMessage<StepRequest>> {
 
   /** Ends the call if it is between two steps. */
   synchronized void endIfIdle(MuondException reason) {
-    if (!working && writer == null && !ended) {
+    if (!working && writer == null && unanswered() == 0 && !ended) {
       fail(reason);
     }
   }
 
   private void fail(Throwable failure) {
+    if (ended) {
+      return;
+    }
     leave(failure);
     outbox.finish(failure);
   }

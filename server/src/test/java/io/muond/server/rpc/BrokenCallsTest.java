@@ -242,10 +242,10 @@ class BrokenCallsTest {
   void callsThatSayNothingAndEnd() {
     Collector<FillStepResponse> fill = new Collector<>();
     StepServiceGrpc.newStub(client.channel).fillStep(fill).onCompleted();
-    assertThat(refusal(fill::await)).isEqualTo("INVALID_ARGUMENT/INVALID_FIELD");
+    assertThat(refusal(fill::await)).isEqualTo("INVALID_ARGUMENT/CALL_MALFORMED");
     Collector<WriteWeightsResponse> upload = new Collector<>();
     ModelServiceGrpc.newStub(client.channel).writeWeights(upload).onCompleted();
-    assertThat(refusal(upload::await)).isEqualTo("INVALID_ARGUMENT/INVALID_FIELD");
+    assertThat(refusal(upload::await)).isEqualTo("INVALID_ARGUMENT/CALL_MALFORMED");
     assertThat(client.stepMessages()).isEmpty();
   }
 
@@ -291,6 +291,6 @@ class BrokenCallsTest {
                 () ->
                     ClientCalls.blockingUnaryCall(
                         client.channel, method, CallOptions.DEFAULT, garbage)))
-        .isEqualTo("INVALID_ARGUMENT/INVALID_FIELD");
+        .isEqualTo("INVALID_ARGUMENT/CALL_MALFORMED");
   }
 }
