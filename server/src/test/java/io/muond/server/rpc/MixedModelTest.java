@@ -130,6 +130,38 @@ class MixedModelTest {
     assertThat(steppedByTwo(engines)).isEqualTo(expected);
   }
 
+  /** Sends all steps of both workers at once, if they overlap, or each after the one before. */
+  private float[] steppedByTwo(boolean overlapping) {
+    int steps = 14;
+    try (EnginesServer server = new EnginesServer(engines, Optional.empty())) {
+      TestClient client = server.client();
+      CreateModelRequest.Builder request =
+          model(PARAMETERS).addWorkers("a").addWorkers("b").setOverlapSteps(overlapping);
+      request.getDefaultRuleBuilder().setMomentum(0.9);
+      Model model = client.create(request);
+      for (int first = 1; first <= steps; first += overlapping ? steps : 1) {
+        List<Collector<StepResponse>> answers = new ArrayList<>();
+        for (String worker : List.of("a", "b")) {
+          answers.add(new Collector<>());
+          var call = StepServiceGrpc.newStub(client.channel).step(answers.get(answers.size() - 1));
+          for (int step = first; step <= (overlapping ? steps : first); step++) {
+            call.onNext(request(model, step, worker, 2L * step + worker.charAt(0)));
+          }
+          call.onCompleted();
+        }
+        answers.forEach(Collector::await);
+      }
+      assertThat(client.get("m").getCommittedStep()).isEqualTo(steps);
+      return FloatTensors.weights(client, "m");
+    }
+  }
+
+  /** Gradients, momentum and weights go from buffer to buffer; a sequence may be replayed. */
+  @Test
+  void stepsThatOverlapMakeTheSameModel() {
+    assertThat(steppedByTwo(true)).isEqualTo(steppedByTwo(false));
+  }
+
   /** Columns and kernel positions included, whose elements are dealt to other places. */
   @Test
   void enginesAgree() {
