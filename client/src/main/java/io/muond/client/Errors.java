@@ -7,6 +7,7 @@ import com.google.rpc.ErrorInfo;
 import com.google.rpc.RetryInfo;
 import io.grpc.Status;
 import io.grpc.protobuf.StatusProto;
+import io.muond.v1.ErrorReason;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
@@ -89,6 +90,17 @@ final class Errors {
   /** A tensor could not be read while it was sent. */
   static MuondException unreadable(Throwable cause) {
     return local("cannot read what is to be sent: " + cause.getMessage(), cause);
+  }
+
+  /** A step was sent behind another, which was not committed. */
+  static MuondException dropped(long step, MuondException before) {
+    return new MuondException(
+        Status.Code.ABORTED,
+        ErrorReason.STEP_ABORTED.name(),
+        "step %d was dropped, since the step before it was not committed: %s"
+            .formatted(step, before.getMessage()),
+        Map.of(),
+        before);
   }
 
   private static Throwable unwrap(Throwable failure) {

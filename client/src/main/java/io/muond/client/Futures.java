@@ -5,6 +5,7 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.function.BiConsumer;
+import java.util.function.BiFunction;
 
 /** Waits for asynchronous calls. */
 final class Futures {
@@ -40,6 +41,31 @@ final class Futures {
   static <T> CompletableFuture<T> after(CompletableFuture<?> source, CompletableFuture<T> stage) {
     whenCancelled(stage, () -> source.cancel(true));
     return stage;
+  }
+
+  /** What comes of {@code next} once the future has its value or its failure. */
+  static <T, U> CompletableFuture<U> thenWhatever(
+      CompletableFuture<T> future, BiFunction<T, Throwable, CompletableFuture<U>> next) {
+    CompletableFuture<U> result = new CompletableFuture<>();
+    whenDone(
+        future,
+        (value, failure) -> {
+          try {
+            whenDone(next.apply(value, failure), (end, refusal) -> complete(result, end, refusal));
+          } catch (RuntimeException e) {
+            result.completeExceptionally(e);
+          }
+        });
+    return result;
+  }
+
+  /** Completes a future with a value, or with a failure if there is one. */
+  static <T> void complete(CompletableFuture<T> future, T value, Throwable failure) {
+    if (failure == null) {
+      future.complete(value);
+    } else {
+      future.completeExceptionally(failure);
+    }
   }
 
   /** Runs {@code action} when the future is cancelled. */

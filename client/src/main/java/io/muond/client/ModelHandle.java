@@ -7,7 +7,6 @@ import io.muond.v1.Model;
 import io.muond.v1.Parameter;
 import io.muond.v1.ReadWeightsRequest;
 import io.muond.v1.SetWorkersResponse;
-import io.muond.v1.StepHeader;
 import io.muond.v1.WeightsHeader;
 import io.muond.v1.WriteWeightsRequest;
 import io.muond.v1.WriteWeightsResponse;
@@ -24,11 +23,12 @@ import java.util.concurrent.CompletableFuture;
  * MuondClient#createModel} and {@link MuondClient#openModel}. While it is open, a leased model's
  * lease is renewed. Closing it leaves the model on the server.
  *
- * <p>Steps are sent one at a time. A step whose connection breaks is sent again, and counts once.
- * Of a model that the server saves by itself the handle keeps copies of the steps that a crash may
- * undo (see {@link MuondClient.Builder#replayLimit}), and after a roll-back sends them again by
- * itself: steps and reads of weights then take longer, and nothing else is to be seen. Not so if
- * somebody has written or restored the model's weights, or stepped it: then MODEL_REWOUND tells.
+ * <p>Steps are sent one at a time; of a model with {@code overlap_steps} another may be sent while
+ * one waits for its answer. A step whose connection breaks is sent again, and counts once. Of a
+ * model that the server saves by itself the handle keeps copies of the steps that a crash may undo
+ * (see {@link MuondClient.Builder#replayLimit}), and after a roll-back sends them again by itself:
+ * steps and reads of weights then take longer, and nothing else is to be seen. Not so if somebody
+ * has written or restored the model's weights, or stepped it: then MODEL_REWOUND tells.
  * Thread-safe.
  */
 public final class ModelHandle implements AutoCloseable {
@@ -125,7 +125,9 @@ public final class ModelHandle implements AutoCloseable {
    *     changed, and the steps that are missing are not kept, or somebody meant it: see {@link
    *     #refresh}. Where the steps that are not durable pass the replay limit and no checkpoint can
    *     be written, the message names the durable step and the limit
-   * @throws IllegalStateException if another step of this handle is running
+   * @throws IllegalStateException if another step of this handle is running, or, of a model with
+   *     {@code overlap_steps}, two are. A step behind one that is refused is dropped with it
+   *     (STEP_ABORTED)
    */
   public StepResult step(Map<String, ? extends TensorData> gradients, StepOptions options) {
     return Futures.await(stepAsync(gradients, options));
@@ -142,44 +144,8 @@ public final class ModelHandle implements AutoCloseable {
     CommitOptions message = options.toProto();
     PendingStep pending = new PendingStep(replay.log());
     pending.put(gradients);
-    position.begin();
-    CompletableFuture<StepResult> step = new Stepping(pending, message).start();
-    CompletableFuture<StepResult> result = new CompletableFuture<>();
-    Futures.whenCancelled(result, () -> step.cancel(true));
-    Futures.whenDone(
-        step,
-        (value, failure) -> {
-          position.end();
-          if (failure == null) {
-            result.complete(value);
-          } else {
-            result.completeExceptionally(Errors.of(failure));
-          }
-        });
-    return result;
-  }
-
-  /** One whole step. */
-  private final class Stepping extends Recovering<StepResult> {
-    private final PendingStep pending;
-    private final CommitOptions options;
-
-    Stepping(PendingStep pending, CommitOptions options) {
-      super(replay);
-      this.pending = pending;
-      this.options = options;
-    }
-
-    @Override
-    CompletableFuture<StepResult> attempt() {
-      StepHeader header = position.header();
-      return replay.keeping(
-          replay.withRoom(
-              pending, () -> sender.send(header, options, pending.gradients(), pending::copy)),
-          pending,
-          header,
-          options);
-    }
+    Position.Turn turn = position.begin(pending);
+    return new WholeStep(position, sender, replay, turn, message).start();
   }
 
   /** Opens the next step, to be filled with gradients as they come and then committed. */

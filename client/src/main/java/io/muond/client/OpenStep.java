@@ -33,6 +33,10 @@ public final class OpenStep {
   private final Position position;
   private final Replay replay;
   private final PendingStep pending;
+
+  /** The step that was running when this one was opened; null if none was. */
+  private final Position.Turn before;
+
   private final long number;
   private Opening opening;
   private CompletableFuture<Void> reopening = CompletableFuture.completedFuture(null);
@@ -44,7 +48,9 @@ public final class OpenStep {
     this.position = position;
     this.replay = replay;
     this.pending = new PendingStep(replay.log());
-    this.opening = new Opening(position.header(), 1);
+    this.before = position.openBehind();
+    this.opening =
+        new Opening(before == null ? position.header() : position.header(before.number() + 1), 1);
     this.number = opening.header().getStep();
   }
 
@@ -57,6 +63,22 @@ public final class OpenStep {
 
   /** Opens it. */
   CompletableFuture<OpenStep> openAsync() {
+    return before == null
+        ? callToOpen()
+        : Futures.thenWhatever(
+            callToOpen(),
+            (step, failure) -> {
+              if (failure == null) {
+                return CompletableFuture.completedFuture(step);
+              }
+              // The call may have overtaken the one that opens the step before.
+              return Errors.of(failure).is(ErrorReason.STEP_GAP)
+                  ? turn().thenCompose(done -> callToOpen())
+                  : CompletableFuture.failedFuture(failure);
+            });
+  }
+
+  private CompletableFuture<OpenStep> callToOpen() {
     return new Call<OpenStep>() {
       @Override
       CompletableFuture<OpenStep> attempt(StepHeader opened) {
@@ -111,13 +133,40 @@ public final class OpenStep {
   /** As {@link #commit}, without waiting. */
   public CompletableFuture<StepResult> commitAsync(StepOptions options) {
     CommitOptions message = options.toProto();
-    return new Call<StepResult>() {
-      @Override
-      CompletableFuture<StepResult> attempt(StepHeader opened) {
-        return replay.keeping(
-            replay.withRoom(pending, () -> commit(opened, message)), pending, opened, message);
-      }
-    }.start();
+    Call<StepResult> call =
+        new Call<>() {
+          @Override
+          CompletableFuture<StepResult> attempt(StepHeader opened) {
+            return replay.keeping(
+                replay.withRoom(pending, () -> commit(opened, message)), pending, opened, message);
+          }
+        };
+    CompletableFuture<Void> turn = turn();
+    return turn.isDone() && !turn.isCompletedExceptionally()
+        ? inTurn(call)
+        : turn.thenCompose(done -> inTurn(call));
+  }
+
+  /** Completes when the step before is committed; fails if it was not. */
+  private CompletableFuture<Void> turn() {
+    return before == null
+        ? CompletableFuture.completedFuture(null)
+        : before
+            .end()
+            .handle(
+                (result, refusal) -> {
+                  if (refusal != null) {
+                    throw Errors.dropped(number, Errors.of(refusal));
+                  }
+                  return null;
+                });
+  }
+
+  private CompletableFuture<StepResult> inTurn(Call<StepResult> call) {
+    Position.Turn turn = position.begin(pending);
+    CompletableFuture<StepResult> answer = call.start();
+    Futures.whenDone(answer, turn::end);
+    return answer;
   }
 
   private CompletableFuture<StepResult> commit(StepHeader opened, CommitOptions options) {
@@ -193,13 +242,17 @@ public final class OpenStep {
 
     @Override
     CompletableFuture<Void> recover(MuondException seen) {
-      CompletableFuture<Void> back =
-          seen.is(ErrorReason.STEP_NOT_OPEN) || !used.equals(opening())
-              ? CompletableFuture.completedFuture(null)
-              : super.recover(seen);
       Opening failed = used;
-      return back.thenCompose(done -> reopen(failed))
+      return turn()
+          .thenCompose(done -> back(seen))
+          .thenCompose(done -> reopen(failed))
           .whenComplete((done, failure) -> used = opening());
+    }
+
+    private CompletableFuture<Void> back(MuondException seen) {
+      return seen.is(ErrorReason.STEP_NOT_OPEN) || !used.equals(opening())
+          ? CompletableFuture.completedFuture(null)
+          : super.recover(seen);
     }
   }
 

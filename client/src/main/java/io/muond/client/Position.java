@@ -3,6 +3,8 @@ package io.muond.client;
 import io.muond.v1.Model;
 import io.muond.v1.StepHeader;
 import io.muond.v1.WriteWeightsResponse;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.concurrent.CompletableFuture;
 
 /** Where one writer of a model stands. Thread-safe. */
@@ -11,7 +13,7 @@ final class Position {
   private final double weight;
   private Model model;
   private long nextStep;
-  private CompletableFuture<Void> running;
+  private final Deque<Turn> turns = new ArrayDeque<>();
 
   /**
    * @param weight of the worker's gradients in the sum
@@ -32,11 +34,16 @@ final class Position {
 
   /** The header of the next step. */
   synchronized StepHeader header() {
+    return header(nextStep);
+  }
+
+  /** The header of the step of that number. */
+  synchronized StepHeader header(long step) {
     StepHeader.Builder header =
         StepHeader.newBuilder()
             .setModel(model.getName())
             .setIncarnation(model.getIncarnation())
-            .setStep(nextStep)
+            .setStep(step)
             .setWorker(worker);
     if (!worker.isEmpty()) {
       header.setWorkerEpoch(model.getWorkerEpoch());
@@ -83,31 +90,81 @@ final class Position {
     nextStep = step + 1;
   }
 
+  /** One step's time, from its beginning to its end. */
+  final class Turn {
+    private final Turn before;
+    private final long number;
+    private final PendingStep step;
+    private final CompletableFuture<StepResult> end = new CompletableFuture<>();
+
+    private Turn(Turn before, PendingStep step) {
+      this.before = before;
+      this.number = before == null ? nextStep : before.number + 1;
+      this.step = step;
+    }
+
+    /** The turn of the step before, which is running; null if none is. */
+    Turn before() {
+      return before;
+    }
+
+    /** The step's number, as long as nobody else changes the model. */
+    long number() {
+      return number;
+    }
+
+    PendingStep step() {
+      return step;
+    }
+
+    /** What came of the step. */
+    CompletableFuture<StepResult> end() {
+      return end;
+    }
+
+    /** The step has ended, one way or another. */
+    void end(StepResult result, Throwable failure) {
+      synchronized (Position.this) {
+        turns.remove(this);
+      }
+      Futures.complete(end, result, failure);
+    }
+  }
+
   /**
-   * A step begins, alone until {@link #end}.
+   * A step begins, until {@link Turn#end}: alone, or behind the one that is running if the model's
+   * steps overlap.
    *
-   * @throws IllegalStateException if one is running
+   * @throws IllegalStateException if there are too many
    */
-  synchronized void begin() {
-    if (running != null) {
+  synchronized Turn begin(PendingStep step) {
+    if (turns.size() > (model.getOverlapSteps() ? 1 : 0)) {
       throw new IllegalStateException(
           "model %s: step %d is still running".formatted(model.getName(), nextStep));
     }
-    running = new CompletableFuture<>();
+    Turn turn = new Turn(turns.peekLast(), step);
+    turns.add(turn);
+    return turn;
   }
 
-  /** The step has ended, one way or another. */
-  void end() {
-    CompletableFuture<Void> ended;
-    synchronized (this) {
-      ended = running;
-      running = null;
+  /**
+   * The step that is running, if the next may be opened behind it; otherwise null.
+   *
+   * @throws IllegalStateException if there are two
+   */
+  synchronized Turn openBehind() {
+    if (!model.getOverlapSteps()) {
+      return null;
     }
-    ended.complete(null);
+    if (turns.size() > 1) {
+      throw new IllegalStateException(
+          "model %s: step %d is still running".formatted(model.getName(), nextStep));
+    }
+    return turns.peek();
   }
 
-  /** Completes when the step that is running has ended; null if none is. */
+  /** Completes, well or not, when the steps that are running have ended; null if none is. */
   synchronized CompletableFuture<Void> running() {
-    return running;
+    return turns.isEmpty() ? null : turns.peekLast().end.handle((result, failure) -> null);
   }
 }

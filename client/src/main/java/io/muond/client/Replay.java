@@ -176,6 +176,12 @@ final class Replay {
             });
   }
 
+  /** Whether both steps can be kept, so that the second need not wait for the first. */
+  boolean hasRoom(PendingStep running, PendingStep next) {
+    return !isOn()
+        || (running.fits() && next.fits() && log.makeRoom(running.bytes() + next.bytes()));
+  }
+
   /**
    * A step that the log cannot keep is answered once it is in a checkpoint: until then its
    * gradients are there to be sent again.

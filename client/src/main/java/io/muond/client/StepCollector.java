@@ -17,6 +17,11 @@ final class StepCollector {
     this.expectedBytes = expectedBytes;
   }
 
+  /** The step's number. */
+  long step() {
+    return step;
+  }
+
   void report(StepReport message) {
     if (report != null) {
       throw Errors.of(Status.Code.INTERNAL, "the server sent two reports for one step");

@@ -1,5 +1,6 @@
 package io.muond.client;
 
+import io.grpc.Status;
 import io.muond.v1.CommitOptions;
 import io.muond.v1.DataType;
 import io.muond.v1.Parameter;
@@ -35,16 +36,41 @@ final class StepSender implements AutoCloseable {
       CommitOptions options,
       Map<String, ? extends TensorData> gradients,
       Runnable sent) {
-    long bytes = answerBytes(options);
-    int chunkSize = connection.settings().chunkSize();
     return connection.retry(
         Retrier.Safety.REPEATABLE,
-        attempt -> {
-          Iterator<OutgoingMessage> requests =
-              new StepRequests(header, new Chunker(gradients, chunkSize), options);
-          return stream(attempt)
-              .step(new Ended<>(requests, sent), new StepCollector(header.getStep(), bytes));
-        });
+        attempt ->
+            stream(attempt)
+                .step(requests(header, options, gradients, sent), collector(header, options)));
+  }
+
+  /** As {@link #send}, once, behind the step before; fails if that is not on its way. */
+  CompletableFuture<StepResult> sendBehind(
+      StepHeader header,
+      CommitOptions options,
+      Map<String, ? extends TensorData> gradients,
+      Runnable sent) {
+    StepStream open;
+    synchronized (this) {
+      open = stream;
+    }
+    if (open == null) {
+      return CompletableFuture.failedFuture(
+          Errors.of(Status.Code.UNAVAILABLE, "no step is on its way"));
+    }
+    return open.stepBehind(requests(header, options, gradients, sent), collector(header, options));
+  }
+
+  private Iterator<OutgoingMessage> requests(
+      StepHeader header,
+      CommitOptions options,
+      Map<String, ? extends TensorData> gradients,
+      Runnable sent) {
+    Chunker chunks = new Chunker(gradients, connection.settings().chunkSize());
+    return new Ended<>(new StepRequests(header, chunks, options), sent);
+  }
+
+  private StepCollector collector(StepHeader header, CommitOptions options) {
+    return new StepCollector(header.getStep(), answerBytes(options));
   }
 
   private synchronized StepStream stream(Attempt attempt) {

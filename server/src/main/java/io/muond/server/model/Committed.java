@@ -15,4 +15,9 @@ public record Committed(StepReport report, Optional<WeightsReader> weights) {
     requireNonNull(report, "report is null");
     requireNonNull(weights, "weights is null");
   }
+
+  /** Nobody is to be told. */
+  public void close() {
+    weights.ifPresent(WeightsReader::close);
+  }
 }

@@ -42,6 +42,6 @@ final class CommittedSource implements Outbox.Source<OutgoingMessage> {
 
   @Override
   public void close() {
-    committed.weights().ifPresent(w -> w.close());
+    committed.close();
   }
 }

@@ -46,6 +46,9 @@ final class StepCall implements StreamObserver<ChunkedMessage<StepRequest>> {
   /** How many steps may wait for their answers while another is filled. */
   private int mostUnanswered;
 
+  /** What ends the call once the steps before it are answered. */
+  private Throwable failure;
+
   private boolean halfClosed;
   private boolean ended;
 
@@ -154,11 +157,18 @@ final class StepCall implements StreamObserver<ChunkedMessage<StepRequest>> {
     while (!commits.isEmpty() && commits.peek().isDone()) {
       then(commits.remove(), this::committed);
     }
+    if (failure != null && commits.isEmpty()) {
+      outbox.finish(failure);
+    }
   }
 
-  private void committed(Committed committed, Throwable failure) {
-    if (failure != null) {
-      fail(failure);
+  private void committed(Committed committed, Throwable refusal) {
+    if (refusal != null) {
+      // Those behind it are dropped with it, and so is what they would have been told.
+      commits.forEach(StepCall::forgo);
+      commits.clear();
+      failure = refusal;
+      fail(refusal);
     } else {
       outbox.send(
           new CommittedSource(
@@ -166,6 +176,10 @@ final class StepCall implements StreamObserver<ChunkedMessage<StepRequest>> {
               report -> StepResponse.newBuilder().setReport(report).build(),
               StepResponse.getDefaultInstance()));
     }
+  }
+
+  private static void forgo(CompletableFuture<Committed> answer) {
+    var unused = answer.thenAccept(Committed::close);
   }
 
   /** On to the next message, if it is time for it, or to the end. */
@@ -218,12 +232,16 @@ final class StepCall implements StreamObserver<ChunkedMessage<StepRequest>> {
     }
   }
 
-  private void fail(Throwable failure) {
-    if (ended) {
-      return;
+  private void fail(Throwable why) {
+    if (failure == null) {
+      failure = why;
     }
-    leave(failure);
-    outbox.finish(failure);
+    if (!ended) {
+      leave(why);
+    }
+    if (commits.isEmpty()) {
+      outbox.finish(failure);
+    }
   }
 
   /**
