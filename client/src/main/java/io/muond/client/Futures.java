@@ -43,15 +43,24 @@ final class Futures {
     return stage;
   }
 
-  /** What comes of {@code next} once the future has its value or its failure. */
+  /**
+   * What comes of {@code next} once the future has its value or its failure. Cancelling it cancels
+   * whichever of the two it waits for.
+   */
   static <T, U> CompletableFuture<U> thenWhatever(
       CompletableFuture<T> future, BiFunction<T, Throwable, CompletableFuture<U>> next) {
     CompletableFuture<U> result = new CompletableFuture<>();
+    whenCancelled(result, () -> future.cancel(true));
     whenDone(
         future,
         (value, failure) -> {
+          if (result.isDone()) {
+            return;
+          }
           try {
-            whenDone(next.apply(value, failure), (end, refusal) -> complete(result, end, refusal));
+            CompletableFuture<U> end = next.apply(value, failure);
+            whenCancelled(result, () -> end.cancel(true));
+            whenDone(end, (last, refusal) -> complete(result, last, refusal));
           } catch (RuntimeException e) {
             result.completeExceptionally(e);
           }

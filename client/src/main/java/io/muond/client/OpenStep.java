@@ -73,7 +73,7 @@ public final class OpenStep {
               }
               // The call may have overtaken the one that opens the step before.
               return Errors.of(failure).is(ErrorReason.STEP_GAP)
-                  ? turn().thenCompose(done -> callToOpen())
+                  ? before.committed().thenCompose(done -> callToOpen())
                   : CompletableFuture.failedFuture(failure);
             });
   }
@@ -141,32 +141,14 @@ public final class OpenStep {
                 replay.withRoom(pending, () -> commit(opened, message)), pending, opened, message);
           }
         };
-    CompletableFuture<Void> turn = turn();
-    return turn.isDone() && !turn.isCompletedExceptionally()
-        ? inTurn(call)
-        : turn.thenCompose(done -> inTurn(call));
-  }
-
-  /** Completes when the step before is committed; fails if it was not. */
-  private CompletableFuture<Void> turn() {
-    return before == null
-        ? CompletableFuture.completedFuture(null)
-        : before
-            .end()
-            .handle(
-                (result, refusal) -> {
-                  if (refusal != null) {
-                    throw Errors.dropped(number, Errors.of(refusal));
-                  }
-                  return null;
-                });
-  }
-
-  private CompletableFuture<StepResult> inTurn(Call<StepResult> call) {
     Position.Turn turn = position.begin(pending);
-    CompletableFuture<StepResult> answer = call.start();
-    Futures.whenDone(answer, turn::end);
-    return answer;
+    return turn.around(
+        before == null
+            ? call.start()
+            : Futures.thenWhatever(
+                before.committed(),
+                (done, refusal) ->
+                    refusal == null ? call.start() : CompletableFuture.failedFuture(refusal)));
   }
 
   private CompletableFuture<StepResult> commit(StepHeader opened, CommitOptions options) {
@@ -243,14 +225,17 @@ public final class OpenStep {
     @Override
     CompletableFuture<Void> recover(MuondException seen) {
       Opening failed = used;
-      return turn()
-          .thenCompose(done -> back(seen))
+      CompletableFuture<Void> turn =
+          before == null ? CompletableFuture.completedFuture(null) : before.committed();
+      return turn.thenCompose(done -> back(seen))
           .thenCompose(done -> reopen(failed))
           .whenComplete((done, failure) -> used = opening());
     }
 
     private CompletableFuture<Void> back(MuondException seen) {
-      return seen.is(ErrorReason.STEP_NOT_OPEN) || !used.equals(opening())
+      return seen.is(ErrorReason.STEP_NOT_OPEN)
+              || !used.equals(opening())
+              || position.wasPutBack(used.header().getIncarnation())
           ? CompletableFuture.completedFuture(null)
           : super.recover(seen);
     }

@@ -5,6 +5,8 @@ import io.muond.v1.StepHeader;
 import io.muond.v1.WriteWeightsResponse;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.HashSet;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 
 /** Where one writer of a model stands. Thread-safe. */
@@ -14,6 +16,9 @@ final class Position {
   private Model model;
   private long nextStep;
   private final Deque<Turn> turns = new ArrayDeque<>();
+
+  /** Incarnations that a crash has ended, the model's steps since then being sent again. */
+  private final Set<String> predecessors = new HashSet<>();
 
   /**
    * @param weight of the worker's gradients in the sum
@@ -62,6 +67,7 @@ final class Position {
 
   /** Goes on from where the model is. */
   synchronized void adopt(Model current) {
+    predecessors.clear();
     model = current;
     nextStep = current.getCommittedStep() + 1;
   }
@@ -71,11 +77,18 @@ final class Position {
    * workers' epoch stays too: that those have changed is for the user to learn.
    */
   synchronized void rejoin(Model current) {
+    predecessors.add(model.getIncarnation());
     model = current.toBuilder().setWorkerEpoch(model.getWorkerEpoch()).build();
+  }
+
+  /** Whether the model has been put back since it had that incarnation. */
+  synchronized boolean wasPutBack(String incarnation) {
+    return predecessors.contains(incarnation) && !incarnation.equals(model.getIncarnation());
   }
 
   /** Weights were written. */
   synchronized void written(WriteWeightsResponse answer) {
+    predecessors.clear();
     model =
         model.toBuilder()
             .setIncarnation(answer.getIncarnation())
@@ -117,17 +130,32 @@ final class Position {
       return step;
     }
 
-    /** What came of the step. */
-    CompletableFuture<StepResult> end() {
-      return end;
+    /** Completes when the step is committed; fails with what it means to the one behind it. */
+    CompletableFuture<Void> committed() {
+      return end.handle(
+          (result, refusal) -> {
+            if (refusal != null) {
+              throw Errors.dropped(number + 1, Errors.of(refusal));
+            }
+            return null;
+          });
     }
 
-    /** The step has ended, one way or another. */
-    void end(StepResult result, Throwable failure) {
-      synchronized (Position.this) {
-        turns.remove(this);
-      }
-      Futures.complete(end, result, failure);
+    /** What comes of the step, for its user; it ends the turn first. */
+    CompletableFuture<StepResult> around(CompletableFuture<StepResult> step) {
+      CompletableFuture<StepResult> result = new CompletableFuture<>();
+      Futures.whenCancelled(result, () -> step.cancel(true));
+      Futures.whenDone(
+          step,
+          (value, failure) -> {
+            synchronized (Position.this) {
+              turns.remove(this);
+            }
+            MuondException known = failure == null ? null : Errors.of(failure);
+            Futures.complete(end, value, known);
+            Futures.complete(result, value, known);
+          });
+      return result;
     }
   }
 

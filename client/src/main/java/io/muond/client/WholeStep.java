@@ -11,8 +11,6 @@ final class WholeStep {
   private final Replay replay;
   private final Position.Turn turn;
   private final CommitOptions options;
-  private final CompletableFuture<StepResult> result = new CompletableFuture<>();
-  private volatile CompletableFuture<StepResult> current;
 
   WholeStep(
       Position position,
@@ -29,34 +27,11 @@ final class WholeStep {
 
   /** Sends it, and ends its turn when it is answered; cancelling the future cancels the call. */
   CompletableFuture<StepResult> start() {
-    Futures.whenCancelled(result, this::cancel);
-    Futures.whenDone(
-        turn.before() == null ? inTurn() : behind(),
-        (value, failure) -> {
-          turn.end(value, failure);
-          Futures.complete(result, value, failure == null ? null : Errors.of(failure));
-        });
-    return result;
+    return turn.around(turn.before() == null ? inTurn() : behind());
   }
 
-  private void cancel() {
-    CompletableFuture<StepResult> call = current;
-    if (call != null) {
-      call.cancel(true);
-    }
-  }
-
-  private CompletableFuture<StepResult> follow(CompletableFuture<StepResult> call) {
-    current = call;
-    if (result.isCancelled()) {
-      call.cancel(true);
-    }
-    return call;
-  }
-
-  /** Sends it as the next one, again if need be. */
   private CompletableFuture<StepResult> inTurn() {
-    return follow(new Stepping().start());
+    return new Stepping().start();
   }
 
   /**
@@ -68,18 +43,20 @@ final class WholeStep {
     PendingStep step = turn.step();
     CompletableFuture<StepResult> early =
         replay.hasRoom(turn.before().step(), step)
-            ? follow(sender.sendBehind(header, options, step.gradients(), step::copy))
+            ? sender.sendBehind(header, options, step.gradients(), step::copy)
             : CompletableFuture.failedFuture(new IllegalStateException("it has to wait"));
-    return Futures.thenWhatever(
-        turn.before().end(),
-        (before, refusal) -> {
-          if (refusal != null) {
-            early.cancel(true);
-            throw Errors.dropped(header.getStep(), Errors.of(refusal));
-          }
-          return Futures.thenWhatever(
-              early, (answer, failure) -> committed(answer, failure, header));
-        });
+    return Futures.after(
+        early,
+        Futures.thenWhatever(
+            turn.before().committed(),
+            (before, refusal) -> {
+              if (refusal != null) {
+                early.cancel(true);
+                return CompletableFuture.failedFuture(refusal);
+              }
+              return Futures.thenWhatever(
+                  early, (answer, failure) -> committed(answer, failure, header));
+            }));
   }
 
   /**
@@ -89,11 +66,9 @@ final class WholeStep {
    */
   private CompletableFuture<StepResult> committed(
       StepResult answer, Throwable failure, StepHeader header) {
-    if (failure == null) {
-      return replay.keeping(
-          CompletableFuture.completedFuture(answer), turn.step(), header, options);
-    }
-    return result.isCancelled() ? CompletableFuture.failedFuture(failure) : inTurn();
+    return failure == null
+        ? replay.keeping(CompletableFuture.completedFuture(answer), turn.step(), header, options)
+        : inTurn();
   }
 
   private final class Stepping extends Recovering<StepResult> {

@@ -85,6 +85,8 @@ class CrashRoundsTest {
     writers.add(new FaultWriter(server, "every-step", SIZE, 1, FaultWriter.Way.WHOLE));
     writers.add(new FaultWriter(server, "every-5", SIZE, 5, FaultWriter.Way.WHOLE));
     writers.add(new FaultWriter(server, "every-3", SIZE, 3, FaultWriter.Way.PIECES));
+    writers.add(new FaultWriter(server, "ahead", SIZE, 4, FaultWriter.Way.WHOLE_AHEAD));
+    writers.add(new FaultWriter(server, "pieces-ahead", SIZE, 2, FaultWriter.Way.PIECES_AHEAD));
     // From here on each has two checkpoints.
     writers.forEach(w -> w.await(5));
   }

@@ -18,10 +18,15 @@ import io.muond.v1.Parameter;
 import io.muond.v1.ParameterList;
 import io.muond.v1.Rule;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.Arrays;
+import java.util.Deque;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 
@@ -35,8 +40,21 @@ final class FaultWriter implements AutoCloseable {
     /** In one call. */
     WHOLE,
     /** Opened, filled in two calls, and committed. */
-    PIECES
+    PIECES,
+    /** In one call, the next one before the answer. */
+    WHOLE_AHEAD,
+    /** Opened, filled in two calls, and committed; the next one opened and filled meanwhile. */
+    PIECES_AHEAD;
+
+    boolean isAhead() {
+      return this == WHOLE_AHEAD || this == PIECES_AHEAD;
+    }
   }
+
+  /** A step that is not answered yet. */
+  private record Flight(long number, CompletableFuture<StepResult> answer) {}
+
+  private static final StepOptions OPTIONS = StepOptions.learningRate(0.1);
 
   private final MuondClient client;
   private final ModelHandle model;
@@ -44,7 +62,11 @@ final class FaultWriter implements AutoCloseable {
   private final int size;
   private final Way way;
   private final Thread thread = new Thread(this::run, "fault-writer");
-  private final Map<String, Tensor> gradients;
+  private final Deque<Flight> flights = new ArrayDeque<>();
+
+  /** Of even steps and of odd ones: two may be on their way. */
+  private final List<Map<String, Tensor>> gradients;
+
   private volatile boolean stopping;
   private volatile long committed;
   private volatile long durable;
@@ -61,10 +83,14 @@ final class FaultWriter implements AutoCloseable {
     this.name = name;
     this.size = size;
     this.way = way;
-    this.gradients = Map.of("w", Tensor.zeros(size, size / 2), "b", Tensor.zeros(size));
+    this.gradients = List.of(zeros(size), zeros(size));
     this.model = client.createModel(request(name).setDurability(every(every)).build());
     thread.setDaemon(true);
     thread.start();
+  }
+
+  private static Map<String, Tensor> zeros(int size) {
+    return Map.of("w", Tensor.zeros(size, size / 2), "b", Tensor.zeros(size));
   }
 
   private static Durability every(long steps) {
@@ -84,19 +110,21 @@ final class FaultWriter implements AutoCloseable {
         .setModel(model)
         .setSeed(5)
         .setDefaultRule(Rule.newBuilder().setMomentum(0.9))
+        .setOverlapSteps(way.isAhead())
         .setParameters(parameters);
   }
 
   /** The gradients of a step, always in the same arrays. */
   private Map<String, Tensor> gradients(long step) {
+    Map<String, Tensor> tensors = gradients.get((int) (step % 2));
     Random random = new Random(step * 31 + name.hashCode());
     for (String parameter : new String[] {"w", "b"}) {
-      float[] values = gradients.get(parameter).values();
+      float[] values = tensors.get(parameter).values();
       for (int i = 0; i < values.length; i++) {
         values[i] = random.nextFloat() - 0.5f;
       }
     }
-    return gradients;
+    return tensors;
   }
 
   private void run() {
@@ -104,42 +132,75 @@ final class FaultWriter implements AutoCloseable {
       while (!stopping) {
         step();
       }
+      while (!flights.isEmpty()) {
+        take();
+      }
     } catch (Throwable e) {
       failure = e;
     }
   }
 
   private void step() {
-    long number = model.nextStep();
-    assertThat(number).isEqualTo(committed + 1);
+    long number = flights.isEmpty() ? model.nextStep() : flights.getLast().number + 1;
+    assertThat(number).isEqualTo(committed + 1 + flights.size());
+    CompletableFuture<StepResult> answer;
+    try {
+      answer = send(model, number, way);
+    } catch (MuondException e) {
+      // Of two, the first says why.
+      answer = CompletableFuture.failedFuture(e);
+    }
+    flights.add(new Flight(number, answer));
+    int most = way.isAhead() && !answer.isCompletedExceptionally() ? 1 : 0;
+    while (flights.size() > most) {
+      take();
+    }
+  }
+
+  /** Waits for the first answer. A full disk refuses that step, and what was sent behind it. */
+  private void take() {
+    Flight first = flights.remove();
     StepResult result;
     try {
-      result = send(model, number, way);
-    } catch (MuondException e) {
-      if (!e.is(ErrorReason.STORAGE_FAILED)) {
+      result = first.answer.join();
+    } catch (CompletionException e) {
+      if (!(e.getCause() instanceof MuondException why) || !why.is(ErrorReason.STORAGE_FAILED)) {
         throw e;
       }
+      flights.forEach(behind -> behind.answer.handle((any, failed) -> null).join());
+      flights.clear();
       refused.incrementAndGet();
       LockSupport.parkNanos(Duration.ofMillis(5).toNanos());
       return;
     }
-    assertThat(result.report().getStep()).isEqualTo(number);
+    assertThat(result.report().getStep()).isEqualTo(first.number);
     durable = result.durableStep().orElse(-1);
-    committed = number;
+    committed = first.number;
   }
 
-  private StepResult send(ModelHandle to, long number, Way how) {
+  private CompletableFuture<StepResult> send(ModelHandle to, long number, Way how) {
     Map<String, Tensor> all = gradients(number);
-    StepOptions options = StepOptions.learningRate(0.1);
-    if (how == Way.WHOLE) {
-      return to.step(all, options);
+    if (how == Way.WHOLE || how == Way.WHOLE_AHEAD) {
+      return to.stepAsync(all, OPTIONS);
     }
     OpenStep step = to.openStep();
+    assertThat(step.number()).isEqualTo(number);
     var first = step.fillAsync(Map.of("w", all.get("w")));
     var second = step.fillAsync(Map.of("b", all.get("b")));
-    first.join();
-    second.join();
-    return step.commit(options);
+    await(first);
+    await(second);
+    return step.commitAsync(OPTIONS);
+  }
+
+  private static void await(CompletableFuture<?> filled) {
+    try {
+      filled.join();
+    } catch (CompletionException e) {
+      if (e.getCause() instanceof MuondException refusal) {
+        throw refusal;
+      }
+      throw e;
+    }
   }
 
   String model() {
@@ -193,7 +254,7 @@ final class FaultWriter implements AutoCloseable {
     assertThat(client.getModel(name).getCommittedStep()).isEqualTo(committed);
     try (ModelHandle twin = undisturbed.createModel(request(name + "-straight").build())) {
       while (twin.nextStep() <= committed) {
-        send(twin, twin.nextStep(), Way.WHOLE);
+        send(twin, twin.nextStep(), Way.WHOLE).join();
       }
       assertThat(bits(weights))
           .as("%s after %d steps", name, committed)

@@ -66,6 +66,8 @@ class NetworkRoundsTest {
     writers.add(new FaultWriter(server, "small", 8, 1, FaultWriter.Way.WHOLE));
     writers.add(new FaultWriter(server, "large", 192, 4, FaultWriter.Way.WHOLE));
     writers.add(new FaultWriter(server, "pieces", 160, 4, FaultWriter.Way.PIECES));
+    writers.add(new FaultWriter(server, "ahead", 96, 2, FaultWriter.Way.WHOLE_AHEAD));
+    writers.add(new FaultWriter(server, "pieces-ahead", 120, 4, FaultWriter.Way.PIECES_AHEAD));
     writers.forEach(w -> w.await(2));
   }
 
