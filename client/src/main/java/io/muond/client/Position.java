@@ -37,6 +37,11 @@ final class Position {
     return nextStep;
   }
 
+  /** The last step that may have been sent. */
+  synchronized long lastSent() {
+    return nextStep + Math.max(0, turns.size() - 1);
+  }
+
   /** The header of the next step. */
   synchronized StepHeader header() {
     return header(nextStep);

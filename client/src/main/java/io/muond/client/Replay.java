@@ -96,7 +96,7 @@ final class Replay {
     boolean replaced = now.getOrigin().isEmpty() || !now.getOrigin().equals(before.getOrigin());
     boolean steppedByOthers = !same && committed != now.getIncarnationStep();
     boolean nothingLost = same && committed + 1 >= position.nextStep();
-    if (replaced || steppedByOthers || nothingLost || committed > position.nextStep()) {
+    if (replaced || steppedByOthers || nothingLost || committed > position.lastSent()) {
       return CompletableFuture.failedFuture(new LostException(seen));
     }
     List<KeptStep> undone =

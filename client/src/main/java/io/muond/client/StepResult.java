@@ -20,6 +20,14 @@ public record StepResult(StepReport report, Map<String, Tensor> weights) {
     weights = Collections.unmodifiableMap(new LinkedHashMap<>(weights));
   }
 
+  /**
+   * The step whose weights these are: this one, or, where steps overlap and an answer was lost, the
+   * one after it.
+   */
+  public long weightsStep() {
+    return report.hasWeightsStep() ? report.getWeightsStep() : report.getStep();
+  }
+
   /** The last step that a crash cannot undo; empty if it undoes all of them. */
   public OptionalLong durableStep() {
     return report.hasDurableStep()

@@ -19,6 +19,11 @@ final class Budget {
     this.allowance = requireNonNull(allowance, "allowance is null");
   }
 
+  /** In whose name devices work for a model. */
+  Party party(ModelSpec spec) {
+    return new Party(principal, spec.name());
+  }
+
   /** While suspended it counts, but refuses nothing: what was accepted once comes back. */
   synchronized void suspend(boolean whether) {
     suspended = whether;

@@ -49,11 +49,12 @@ public final class Device implements AutoCloseable {
   }
 
   /**
-   * Runs {@code work} on the thread that computes. If it fails because the device is lost, that is
-   * said.
+   * Runs {@code work} of {@code party} on the thread that computes. If it fails because the device
+   * is lost, that is said.
    */
-  public <T> CompletableFuture<T> submit(Callable<T> work) {
+  public <T> CompletableFuture<T> submit(Party party, Callable<T> work) {
     return thread.submit(
+        party,
         () -> {
           try {
             return work.call();
@@ -75,6 +76,7 @@ public final class Device implements AutoCloseable {
     try {
       thread
           .submit(
+              Party.of(""),
               () -> {
                 workspace.close();
                 return null;

@@ -6,9 +6,13 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 
-/** The one thread that computes with the engine, first come, first served. */
+/**
+ * The one thread that computes with the engine. Whoever has had the least of its time comes next:
+ * see {@link FairQueue}.
+ */
 final class EngineThread implements AutoCloseable {
   private final ExecutorService executor;
+  private final FairQueue<Runnable> queue = new FairQueue<>();
 
   EngineThread(String name) {
     executor = Executors.newSingleThreadExecutor(task -> thread(task, name));
@@ -21,18 +25,38 @@ final class EngineThread implements AutoCloseable {
     return thread;
   }
 
-  /** Runs {@code work} on the thread. */
-  <T> CompletableFuture<T> submit(Callable<T> work) {
+  /** Runs {@code work} of {@code party} on the thread. */
+  <T> CompletableFuture<T> submit(Party party, Callable<T> work) {
     CompletableFuture<T> result = new CompletableFuture<>();
-    executor.execute(
+    Runnable run =
         () -> {
           try {
             result.complete(work.call());
           } catch (Throwable failure) {
             result.completeExceptionally(failure);
           }
-        });
+        };
+    synchronized (queue) {
+      queue.add(party, run);
+    }
+    // One turn for each piece of work; whose it is turns out when it comes.
+    executor.execute(this::runNext);
     return result;
+  }
+
+  private void runNext() {
+    FairQueue.Next<Runnable> next;
+    synchronized (queue) {
+      next = queue.take();
+    }
+    long begun = System.nanoTime();
+    try {
+      next.work().run();
+    } finally {
+      synchronized (queue) {
+        queue.charge(next.party(), (System.nanoTime() - begun) * 1e-9);
+      }
+    }
   }
 
   /** Waits for what was submitted, a minute at most. */

@@ -8,13 +8,17 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.TreeMap;
 
 /** Writes and reads what a checkpoint keeps of a model's history, in a format of its own. */
 final class LedgerCodec {
-  private static final int VERSION = 3;
+  private static final int VERSION = 4;
+
+  /** With one record at most. */
+  private static final int ONE_RECORD = 3;
 
   /** Without {@link History#origin} and {@link History#began}. */
   private static final int WITHOUT_ORIGIN = 2;
@@ -30,7 +34,7 @@ final class LedgerCodec {
    * @param createTime of the model
    * @param origin and {@code began}: of its incarnation; "" and 0 where the file does not say
    * @param momentsBegan the step after which all moments were zero, see {@link StepLedger.Point}
-   * @param last the last committed step, for repeats of it
+   * @param records of the last committed steps, for repeats, in order
    */
   record History(
       Instant createTime,
@@ -38,7 +42,11 @@ final class LedgerCodec {
       String origin,
       long began,
       long momentsBegan,
-      Optional<CommittedStep> last) {
+      List<CommittedStep> records) {
+    History {
+      records = List.copyOf(records);
+    }
+
     /**
      * The origin of the incarnation.
      *
@@ -58,9 +66,9 @@ final class LedgerCodec {
       out.writeUTF(history.origin());
       out.writeLong(history.began());
       out.writeLong(history.momentsBegan());
-      out.writeBoolean(history.last().isPresent());
-      if (history.last().isPresent()) {
-        write(history.last().get(), out);
+      out.writeInt(history.records().size());
+      for (CommittedStep step : history.records()) {
+        write(step, out);
       }
     } catch (IOException e) {
       throw new UncheckedIOException("memory cannot be written", e);
@@ -98,12 +106,18 @@ final class LedgerCodec {
       String origin = version <= WITHOUT_ORIGIN ? "" : in.readUTF();
       long began = version <= WITHOUT_ORIGIN ? 0 : in.readLong();
       long momentsBegan = version == WITHOUT_MOMENTS ? 0 : in.readLong();
-      Optional<CommittedStep> last =
-          in.readBoolean() ? Optional.of(readStep(in)) : Optional.empty();
+      List<CommittedStep> records = new ArrayList<>();
+      int count = version <= ONE_RECORD ? in.readByte() : in.readInt();
+      if (count < 0 || count > 2) {
+        throw new IOException(count + " records (expected: 0 to 2)");
+      }
+      for (int i = 0; i < count; i++) {
+        records.add(readStep(in));
+      }
       if (in.read() >= 0) {
         throw new IOException("more bytes than expected");
       }
-      return new History(createTime, epoch, origin, began, momentsBegan, last);
+      return new History(createTime, epoch, origin, began, momentsBegan, records);
     }
   }
 

@@ -183,7 +183,7 @@ public final class Model {
       state.ledger().advance(next);
       saved.ifPresent(durable -> state.ledger().setDurable(saved));
       desk.advance();
-      state.repeats().clear();
+      state.repeats().keep(state.ledger());
       state.setReady();
     }
   }

@@ -32,7 +32,7 @@ final class ModelBuilder {
       Device device = devices.get(i);
       List<ParameterSpec> parameters = placed.get(i);
       if (!parameters.isEmpty()) {
-        made.add(device.submit(() -> make(device, spec, parameters, origin)));
+        made.add(device.submit(budget.party(spec), () -> make(device, spec, parameters, origin)));
       }
     }
     CompletableFuture<List<Shard>> all = Shards.all(made);

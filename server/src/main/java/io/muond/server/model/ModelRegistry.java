@@ -66,7 +66,7 @@ public final class ModelRegistry {
     reserve(spec.name());
     Model.Origin origin =
         new Model.Origin(
-            new StepLedger(spec.name(), Incarnation.original(0)),
+            new StepLedger(spec.name(), Incarnation.original(0), spec.stagedSteps()),
             new WorkerSet(spec.workers(), 1),
             request.hasSeed(),
             Instant.now());
@@ -250,7 +250,7 @@ public final class ModelRegistry {
     reserve(spec.name());
     Model.Origin origin =
         new Model.Origin(
-            new StepLedger(spec.name(), goal.incarnation()),
+            new StepLedger(spec.name(), goal.incarnation(), spec.stagedSteps()),
             new WorkerSet(spec.workers(), goal.saved().history().workerEpoch()),
             false,
             goal.saved().history().createTime());

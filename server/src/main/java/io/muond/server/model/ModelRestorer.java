@@ -57,7 +57,8 @@ final class ModelRestorer {
   private CompletableFuture<Void> load(Model model, Goal goal) {
     CheckpointInfo info = goal.saved().info();
     LedgerCodec.History history = goal.saved().history();
-    Point next = new Point(goal.incarnation(), info.step(), history.momentsBegan(), history.last());
+    Point next =
+        new Point(goal.incarnation(), info.step(), history.momentsBegan(), history.records());
     return model
         .vacateSpare()
         .thenCompose(vacated -> store.load(model, info))

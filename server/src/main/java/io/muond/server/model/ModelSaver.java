@@ -196,7 +196,7 @@ final class ModelSaver {
             point.incarnation().origin(),
             point.incarnation().began(),
             point.momentsBegan(),
-            point.last());
+            point.records());
     CheckpointMeta meta =
         new CheckpointMeta(
             point.step(),

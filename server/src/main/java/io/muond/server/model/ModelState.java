@@ -2,9 +2,7 @@ package io.muond.server.model;
 
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
@@ -16,7 +14,7 @@ import java.util.function.Supplier;
 final class ModelState {
   private final StepLedger ledger;
   private final Lease lease;
-  private final Map<String, OpenStep.Part> repeats = new HashMap<>();
+  private final Repeats repeats = new Repeats();
   private WorkerSet workers;
   private boolean ready;
   private OpenStep open;
@@ -47,8 +45,8 @@ final class ModelState {
     return trace;
   }
 
-  /** Repeats of the last committed step that are arriving, by worker. */
-  Map<String, OpenStep.Part> repeats() {
+  /** Repeats of committed steps that are arriving. */
+  Repeats repeats() {
     return repeats;
   }
 
@@ -58,7 +56,7 @@ final class ModelState {
    * @return false if it had ended before
    */
   boolean endRepeat(OpenStep.Part part) {
-    boolean ended = repeats.remove(part.worker, part);
+    boolean ended = repeats.end(part);
     if (ended) {
       lease.renew();
     }

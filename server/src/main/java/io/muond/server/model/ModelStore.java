@@ -217,9 +217,12 @@ final class ModelStore {
 
   private static LedgerCodec.History history(CheckpointMeta meta) throws IOException {
     LedgerCodec.History history = LedgerCodec.read(meta.ledger());
-    long last = history.last().map(CommittedStep::step).orElse(meta.step());
-    if (last != meta.step()) {
-      throw new IOException("last step " + last + " (expected: " + meta.step() + ")");
+    for (int i = 0; i < history.records().size(); i++) {
+      long step = history.records().get(i).step();
+      long expected = meta.step() - (history.records().size() - 1 - i);
+      if (step != expected) {
+        throw new IOException("record of step " + step + " (expected: " + expected + ")");
+      }
     }
     if (history.momentsBegan() < 0 || history.momentsBegan() > meta.step()) {
       throw new IOException(

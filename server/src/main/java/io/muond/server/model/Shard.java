@@ -5,6 +5,8 @@ import io.muond.server.engine.Engine;
 import io.muond.server.engine.OutOfDeviceMemoryException;
 import io.muond.v1.MemoryUse;
 import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
 
 /**
  * What of a model is on one device: some of its parameters, their memory, and what computes their
@@ -12,13 +14,15 @@ import java.util.List;
  */
 final class Shard implements AutoCloseable {
   private final Device device;
+  private final Party party;
   private final Layout layout;
   private final ShardMemory memory;
   private final StepComputation computation;
   private final Budget budget;
 
-  private Shard(Device device, Layout layout, ShardMemory memory, Budget budget) {
+  private Shard(Device device, Party party, Layout layout, ShardMemory memory, Budget budget) {
     this.device = device;
+    this.party = party;
     this.layout = layout;
     this.memory = memory;
     this.budget = budget;
@@ -59,7 +63,7 @@ final class Shard implements AutoCloseable {
       String owner = "model \"" + spec.name() + '"';
       ShardMemory memory =
           new ShardMemory(device.engine(), owner, layout, spec.maxWorkers(), spec.stagedSteps());
-      return new Shard(device, layout, memory, budget);
+      return new Shard(device, budget.party(spec), layout, memory, budget);
     } catch (Throwable e) {
       device.workspace().release(layout.workspaceFloats());
       throw e;
@@ -69,6 +73,11 @@ final class Shard implements AutoCloseable {
   private static MuondException outOfMemory(Device device, ModelSpec spec, long needed) {
     DeviceInfo info = device.engine().device();
     return Refusals.outOfMemory(spec.name(), info.ordinal(), needed, info.availableBytes());
+  }
+
+  /** Does {@code work} on the device's thread, in the model's turn. */
+  <T> CompletableFuture<T> submit(Callable<T> work) {
+    return device.submit(party, work);
   }
 
   Device device() {

@@ -113,7 +113,7 @@ final class Shards {
   <T> CompletableFuture<List<T>> onEach(Function<Shard, T> work) {
     List<CompletableFuture<T>> results = new ArrayList<>();
     for (Shard shard : shards) {
-      results.add(shard.device().submit(() -> work.apply(shard)));
+      results.add(shard.submit(() -> work.apply(shard)));
     }
     return all(results);
   }
@@ -139,13 +139,11 @@ final class Shards {
     List<CompletableFuture<Shard>> closed = new ArrayList<>();
     for (Shard shard : shards) {
       closed.add(
-          shard
-              .device()
-              .submit(
-                  () -> {
-                    shard.close();
-                    return shard;
-                  }));
+          shard.submit(
+              () -> {
+                shard.close();
+                return shard;
+              }));
     }
     return all(closed).thenApply(all -> null);
   }

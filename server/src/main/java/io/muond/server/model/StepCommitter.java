@@ -102,7 +102,7 @@ final class StepCommitter {
     Point next;
     synchronized (state) {
       report = report(step, outcome);
-      next = state.ledger().now().after(record(step, report));
+      next = state.ledger().after(record(step, report));
     }
     return model
         .saver()
@@ -220,6 +220,10 @@ final class StepCommitter {
   /** To be called with the lock, while the step is still the last one. */
   private Committed answer(StepOptions options, StepReport report, boolean repeated) {
     StepReport.Builder full = report.toBuilder().setRepeatedStep(repeated);
+    long committed = state.ledger().committedStep();
+    if (options.returnWeights().isPresent() && report.getStep() != committed) {
+      full.setWeightsStep(committed);
+    }
     state.ledger().durableStep().ifPresent(full::setDurableStep);
     state.ledger().fallbackStep().ifPresent(full::setFallbackStep);
     Optional<WeightsReader> weights =
@@ -239,11 +243,10 @@ final class StepCommitter {
       ticket.part().contribution.requireOpen();
       ticket.part().contribution.requireComplete();
       state.endRepeat(ticket.part());
-      CommittedStep last = state.ledger().last().orElseThrow();
-      CommittedStep.Part part = last.part(ticket.part().worker);
+      CommittedStep record = state.ledger().find(ticket.header().getStep()).orElseThrow();
+      CommittedStep.Part part = record.part(ticket.part().worker);
       boolean same =
-          last.step() == ticket.header().getStep()
-              && last.optionsDigest() == options.digest()
+          record.optionsDigest() == options.digest()
               && part.content() == ticket.part().contribution.contentDigest();
       if (!same) {
         MuondException conflict =
@@ -260,8 +263,8 @@ final class StepCommitter {
 
   private Committed answerRepeat(StepTicket ticket, StepOptions options) {
     state.ledger().locate(ticket.header());
-    CommittedStep last = state.ledger().last().orElseThrow();
+    CommittedStep record = state.ledger().find(ticket.header().getStep()).orElseThrow();
     observer.repeated();
-    return answer(options, last.report(), true);
+    return answer(options, record.report(), true);
   }
 }

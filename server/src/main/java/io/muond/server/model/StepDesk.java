@@ -67,7 +67,7 @@ final class StepDesk {
     if (isAhead(header) && state.open().isSealed(header.getWorker())) {
       return openAhead(header, owner);
     }
-    if (state.ledger().locate(header) == StepLedger.Position.LAST) {
+    if (state.ledger().locate(header) == StepLedger.Position.COMMITTED) {
       return openRepeat(header, CommittedStep.headerDigest(header), owner);
     }
     state.requireReady(spec.name());
@@ -146,10 +146,10 @@ final class StepDesk {
   }
 
   private StepTicket openRepeat(StepHeader header, long headerDigest, Object owner) {
-    CommittedStep last = state.ledger().last().orElseThrow();
-    CommittedStep.Part committed = last.part(header.getWorker());
+    CommittedStep record = state.ledger().find(header.getStep()).orElseThrow();
+    CommittedStep.Part committed = record.part(header.getWorker());
     if (committed == null) {
-      throw Refusals.unknownWorker(header.getWorker(), last.parts().keySet());
+      throw Refusals.unknownWorker(header.getWorker(), record.parts().keySet());
     }
     if (committed.header() != headerDigest) {
       throw Refusals.stepConflict(
@@ -158,11 +158,15 @@ final class StepDesk {
     OpenStep.Part part =
         state
             .repeats()
-            .computeIfAbsent(
-                header.getWorker(),
-                worker ->
+            .begin(
+                header,
+                () ->
                     new OpenStep.Part(
-                        worker, 0, 1, headerDigest, contribution(header.getStep(), p -> null)));
+                        header.getWorker(),
+                        0,
+                        1,
+                        headerDigest,
+                        contribution(header.getStep(), p -> null)));
     part.contribution.own(owner);
     part.news();
     return new StepTicket(header, null, part);
@@ -182,11 +186,12 @@ final class StepDesk {
     synchronized (state) {
       state.requireLive();
       boolean ahead = isAhead(header);
-      boolean repeat = !ahead && state.ledger().locate(header) == StepLedger.Position.LAST;
+      boolean repeat = !ahead && state.ledger().locate(header) == StepLedger.Position.COMMITTED;
       OpenStep open = ahead ? state.ahead() : repeat ? null : state.open();
-      Map<String, OpenStep.Part> parts =
-          repeat ? state.repeats() : open == null ? Map.of() : open.parts();
-      OpenStep.Part part = parts.get(header.getWorker());
+      OpenStep.Part part =
+          repeat
+              ? state.repeats().find(header)
+              : open == null ? null : open.parts().get(header.getWorker());
       if (part == null) {
         throw Refusals.stepNotOpen(spec.name(), header.getStep(), header.getWorker());
       }
@@ -315,13 +320,11 @@ final class StepDesk {
         List<String> missing = open.missing(state.workers());
         drop(Refusals.stepExpired(spec.name(), open.number(), missing));
       }
-      long repeated = state.ledger().committedStep();
-      for (OpenStep.Part part : List.copyOf(state.repeats().values())) {
-        if (part.silentNanos(now) > timeout.toNanos()) {
-          state.endRepeat(part);
-          List<String> missing = List.of(part.worker);
-          part.close(Refusals.stepExpired(spec.name(), repeated, missing));
-        }
+      for (Repeats.Repeat repeat : state.repeats().silent(now, timeout)) {
+        OpenStep.Part part = repeat.part();
+        state.endRepeat(part);
+        List<String> missing = List.of(part.worker);
+        part.close(Refusals.stepExpired(spec.name(), repeat.step(), missing));
       }
     }
   }

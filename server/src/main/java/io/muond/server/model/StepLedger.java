@@ -2,6 +2,8 @@ package io.muond.server.model;
 
 import io.muond.v1.ParameterReport;
 import io.muond.v1.StepHeader;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.ToDoubleFunction;
@@ -12,12 +14,17 @@ import java.util.function.ToDoubleFunction;
  */
 final class StepLedger {
   private final String model;
+  private final int repeatable;
   private Point now;
   private Optional<Durable> durable = Optional.empty();
 
-  StepLedger(String model, Incarnation incarnation) {
+  /**
+   * @param repeatable how many of the last steps can be repeated, 1 or 2
+   */
+  StepLedger(String model, Incarnation incarnation, int repeatable) {
     this.model = model;
-    this.now = new Point(incarnation, 0, 0, Optional.empty());
+    this.repeatable = repeatable;
+    this.now = new Point(incarnation, 0, 0, List.of());
   }
 
   /**
@@ -25,17 +32,28 @@ final class StepLedger {
    *
    * @param step the last committed one
    * @param momentsBegan the last one before which, or with which, all moments were zero
-   * @param last its record, for repeats; empty if it cannot be repeated
+   * @param records of it, and of those before it, for repeats, in order; empty if it cannot be
+   *     repeated
    */
-  record Point(
-      Incarnation incarnation, long step, long momentsBegan, Optional<CommittedStep> last) {
-    /** After the next step. */
-    Point after(CommittedStep next) {
+  record Point(Incarnation incarnation, long step, long momentsBegan, List<CommittedStep> records) {
+    Point {
+      records = List.copyOf(records);
+    }
+
+    /** The record of the last step; empty if it cannot be repeated. */
+    Optional<CommittedStep> last() {
+      return records.isEmpty() ? Optional.empty() : Optional.of(records.get(records.size() - 1));
+    }
+
+    private Point after(CommittedStep next, int repeatable) {
       if (next.step() != step + 1) {
         throw new IllegalStateException(
             "step " + next.step() + " is committed, but the next one is " + (step + 1));
       }
-      return new Point(incarnation, next.step(), momentsBegan, Optional.of(next));
+      List<CommittedStep> kept = new ArrayList<>(records);
+      kept.add(next);
+      int dropped = Math.max(0, kept.size() - repeatable);
+      return new Point(incarnation, next.step(), momentsBegan, kept.subList(dropped, kept.size()));
     }
 
     /** How many steps there are, with the next one, since all moments were zero. */
@@ -48,7 +66,7 @@ final class StepLedger {
      * repeated.
      */
     Point rewritten() {
-      return new Point(Incarnation.original(step), step, step, Optional.empty());
+      return new Point(Incarnation.original(step), step, step, List.of());
     }
   }
 
@@ -56,8 +74,8 @@ final class StepLedger {
   enum Position {
     /** The next step. */
     NEXT,
-    /** The last committed one, of which a record is kept. */
-    LAST
+    /** The last committed one, or one before it, of which a record is kept. */
+    COMMITTED
   }
 
   /**
@@ -72,8 +90,8 @@ final class StepLedger {
     if (header.getStep() == nextStep()) {
       return Position.NEXT;
     }
-    if (now.last().isPresent() && header.getStep() == now.step()) {
-      return Position.LAST;
+    if (find(header.getStep()).isPresent()) {
+      return Position.COMMITTED;
     }
     throw Refusals.stepGap(model, header.getStep(), nextStep());
   }
@@ -107,6 +125,16 @@ final class StepLedger {
 
   Optional<CommittedStep> last() {
     return now.last();
+  }
+
+  /** The record of a committed step, as long as it can be repeated. */
+  Optional<CommittedStep> find(long step) {
+    return now.records().stream().filter(record -> record.step() == step).findFirst();
+  }
+
+  /** Where the history stands once {@code next} is committed. */
+  Point after(CommittedStep next) {
+    return now.after(next, repeatable);
   }
 
   /** The largest residual of the last step's report, 0 if there is none. */

@@ -4,7 +4,9 @@ import io.grpc.stub.StreamObserver;
 import io.muond.server.engine.DeviceInfo;
 import io.muond.server.engine.Engine;
 import io.muond.server.model.ModelHost;
+import io.muond.server.model.Party;
 import io.muond.server.model.Refusals;
+import io.muond.server.security.Caller;
 import io.muond.v1.Device;
 import io.muond.v1.GetServerInfoRequest;
 import io.muond.v1.GetServerInfoResponse;
@@ -76,6 +78,7 @@ final class ServerRpc extends ServerServiceGrpc.ServerServiceImplBase {
 
   @Override
   public void measureGemm(MeasureGemmRequest request, StreamObserver<MeasureGemmResponse> call) {
+    Party party = Party.of(Caller.current().principal());
     answers.later(
         call,
         () -> {
@@ -85,7 +88,7 @@ final class ServerRpc extends ServerServiceGrpc.ServerServiceImplBase {
           }
           var device = host.devices().usable().get(0);
           return device
-              .submit(() -> device.engine().gemmRate(size))
+              .submit(party, () -> device.engine().gemmRate(size))
               .thenApply(
                   rate ->
                       MeasureGemmResponse.newBuilder()

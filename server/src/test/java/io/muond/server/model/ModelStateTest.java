@@ -12,7 +12,7 @@ import net.jqwik.api.Example;
 class ModelStateTest {
   private final ModelState state =
       new ModelState(
-          new StepLedger("m", Incarnation.original(0)),
+          new StepLedger("m", Incarnation.original(0), 1),
           new Lease(Optional.empty()),
           new WorkerSet(List.of(""), 1),
           true);

@@ -11,7 +11,6 @@ import java.io.DataOutputStream;
 import java.io.IOException;
 import java.time.Instant;
 import java.util.List;
-import java.util.Optional;
 import java.util.TreeMap;
 import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
@@ -36,7 +35,7 @@ class StepLedgerTest {
   @Property
   void onlyTheNextStepIsNewAndOnlyTheLastIsARepeat(
       @ForAll @Size(max = 60) List<@IntRange(min = -2, max = 12) Integer> attempts) {
-    StepLedger ledger = new StepLedger("m", new Incarnation("i", "i", 0));
+    StepLedger ledger = new StepLedger("m", new Incarnation("i", "i", 0), 1);
     long expected = 0;
     for (int step : attempts) {
       if (step == expected + 1) {
@@ -44,7 +43,7 @@ class StepLedgerTest {
         commit(ledger, step);
         expected++;
       } else if (step == expected && step > 0) {
-        assertThat(ledger.locate(header("i", step))).isEqualTo(StepLedger.Position.LAST);
+        assertThat(ledger.locate(header("i", step))).isEqualTo(StepLedger.Position.COMMITTED);
       } else {
         String next = Long.toString(expected + 1);
         assertThatThrownBy(() -> ledger.locate(header("i", step)))
@@ -60,20 +59,32 @@ class StepLedgerTest {
   }
 
   private static void commit(StepLedger ledger, long step) {
-    ledger.advance(ledger.now().after(committed(step)));
+    ledger.advance(ledger.after(committed(step)));
   }
 
   @Example
   void aStepIsNotCommittedTwice() {
-    StepLedger ledger = new StepLedger("m", new Incarnation("i", "i", 0));
+    StepLedger ledger = new StepLedger("m", new Incarnation("i", "i", 0), 1);
     commit(ledger, 1);
     assertThatThrownBy(() -> commit(ledger, 1)).isInstanceOf(IllegalStateException.class);
     assertThatThrownBy(() -> commit(ledger, 3)).isInstanceOf(IllegalStateException.class);
   }
 
   @Example
+  void twoStepsCanBeRepeatedWhereTheyOverlap() {
+    StepLedger ledger = new StepLedger("m", new Incarnation("i", "i", 0), 2);
+    for (int step = 1; step <= 4; step++) {
+      commit(ledger, step);
+    }
+    assertThat(ledger.locate(header("i", 3))).isEqualTo(StepLedger.Position.COMMITTED);
+    assertThat(ledger.locate(header("i", 4))).isEqualTo(StepLedger.Position.COMMITTED);
+    assertThat(ledger.find(3)).contains(committed(3));
+    assertThatThrownBy(() -> ledger.locate(header("i", 2))).hasMessageContaining("expected: 5");
+  }
+
+  @Example
   void rewrittenWeightsCannotBeRepeated() {
-    StepLedger ledger = new StepLedger("m", new Incarnation("i", "i", 0));
+    StepLedger ledger = new StepLedger("m", new Incarnation("i", "i", 0), 1);
     commit(ledger, 1);
     ledger.advance(ledger.now().rewritten());
     String rewritten = ledger.incarnation();
@@ -95,9 +106,9 @@ class StepLedgerTest {
   void aHistorySurvivesItsEncoding() throws IOException {
     Instant time = Instant.parse("2026-01-02T03:04:05.678901234Z");
     LedgerCodec.History history =
-        new LedgerCodec.History(time, 4, "o", 2, 3, Optional.of(committed(7)));
+        new LedgerCodec.History(time, 4, "o", 2, 3, List.of(committed(6), committed(7)));
     assertThat(LedgerCodec.read(LedgerCodec.write(history))).isEqualTo(history);
-    LedgerCodec.History empty = new LedgerCodec.History(time, 1, "", 0, 0, Optional.empty());
+    LedgerCodec.History empty = new LedgerCodec.History(time, 1, "", 0, 0, List.of());
     assertThat(LedgerCodec.read(LedgerCodec.write(empty))).isEqualTo(empty);
     assertThatThrownBy(() -> LedgerCodec.read(LedgerCodec.write(history).substring(9)))
         .isInstanceOf(IOException.class);
@@ -114,20 +125,19 @@ class StepLedgerTest {
     }
     assertThat(LedgerCodec.read(bytes.toByteString()))
         .isEqualTo(
-            new LedgerCodec.History(
-                Instant.parse("2026-01-02T03:04:05Z"), 4, "", 0, 0, Optional.empty()));
+            new LedgerCodec.History(Instant.parse("2026-01-02T03:04:05Z"), 4, "", 0, 0, List.of()));
   }
 
   @Example
   void writtenWeightsBeginTheMomentsAnew() {
-    StepLedger ledger = new StepLedger("m", new Incarnation("i", "i", 0));
+    StepLedger ledger = new StepLedger("m", new Incarnation("i", "i", 0), 1);
     assertThat(ledger.now().nextAge()).isEqualTo(1);
-    ledger.advance(ledger.now().after(committed(1)));
-    ledger.advance(ledger.now().after(committed(2)));
+    ledger.advance(ledger.after(committed(1)));
+    ledger.advance(ledger.after(committed(2)));
     assertThat(ledger.now().nextAge()).isEqualTo(3);
     ledger.advance(ledger.now().rewritten());
     assertThat(ledger.now().nextAge()).isEqualTo(1);
-    ledger.advance(ledger.now().after(committed(3)));
+    ledger.advance(ledger.after(committed(3)));
     assertThat(ledger.now().nextAge()).isEqualTo(2);
   }
 

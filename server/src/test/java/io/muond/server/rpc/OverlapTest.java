@@ -6,12 +6,15 @@ import static io.muond.server.rpc.TestClient.refusal;
 import static io.muond.server.rpc.TestClient.small;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.protobuf.ByteString;
 import io.grpc.stub.ClientCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import io.muond.v1.AbortStepRequest;
+import io.muond.v1.CommitOptions;
 import io.muond.v1.CommitStepRequest;
 import io.muond.v1.CommitStepResponse;
 import io.muond.v1.CreateModelRequest;
+import io.muond.v1.DataType;
 import io.muond.v1.FillStepRequest;
 import io.muond.v1.FillStepResponse;
 import io.muond.v1.Model;
@@ -315,6 +318,41 @@ class OverlapTest {
             .setWorkerEpoch(shared.getWorkerEpoch())
             .build();
     return TestClient.whole(header, gradients(shared, gradient), options());
+  }
+
+  /** Both answers may be lost. */
+  @Test
+  void bothStepsCanBeRepeated() {
+    StepRequest[] steps = {whole(1, 1), whole(2, 2), whole(3, 3)};
+    List<StepResponse> answers = client.stepMessages(steps);
+    List<ByteString> weights = client.weights("m");
+    CommitOptions withWeights =
+        options().toBuilder().setReturnWeights(DataType.DATA_TYPE_FLOAT32).build();
+    List<StepResponse> again = client.stepMessages(steps[1], steps[2]);
+    for (int i = 0; i < 2; i++) {
+      StepReport first = answers.get(i + 1).getReport();
+      assertThat(again.get(i).getReport())
+          .isEqualTo(first.toBuilder().setRepeatedStep(true).build());
+    }
+    assertThat(client.weights("m")).isEqualTo(weights);
+    assertThat(refusal(() -> client.step(steps[0]))).isEqualTo("FAILED_PRECONDITION/STEP_GAP");
+    assertThat(refusal(() -> client.step(whole(2, 9)))).isEqualTo("ABORTED/STEP_CONFLICT");
+    StepRequest other = steps[1].toBuilder().setCommit(withWeights).build();
+    assertThat(refusal(() -> client.step(other))).isEqualTo("ABORTED/STEP_CONFLICT");
+  }
+
+  /** The weights of a step that is not the last one are gone. */
+  @Test
+  void aRepeatTellsWhoseWeightsFollow() {
+    CommitOptions withWeights =
+        options().toBuilder().setReturnWeights(DataType.DATA_TYPE_FLOAT32).build();
+    StepRequest first = whole(1, 1).toBuilder().setCommit(withWeights).build();
+    StepReport report = client.stepMessages(first).get(0).getReport();
+    assertThat(report.hasWeightsStep()).isFalse();
+    client.step(model, 2, 1);
+    List<StepResponse> again = client.stepMessages(first);
+    assertThat(again.get(0).getReport().getWeightsStep()).isEqualTo(2);
+    assertThat(again.get(1).getChunk().getData()).isEqualTo(client.weights("m").get(0));
   }
 
   @Test
