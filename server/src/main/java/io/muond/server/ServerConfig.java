@@ -102,7 +102,8 @@ final class ServerConfig {
       paramLabel = "TIME",
       converter = DurationConverter.class,
       description =
-          "how long running steps may take to finish at the end (default: ${DEFAULT-VALUE})")
+          "within which all ends once it is asked to: half of it for open steps, then answers, then"
+              + " last checkpoints (default: ${DEFAULT-VALUE})")
   Duration drainTimeout;
 
   @Mixin SecurityConfig security;

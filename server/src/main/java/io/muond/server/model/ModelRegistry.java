@@ -284,7 +284,8 @@ public final class ModelRegistry {
       try {
         model.refuseIfLost();
         model.expire(now);
-        if (!restoring) {
+        // Nor can a lease be renewed of a server that refuses calls.
+        if (!restoring && !platform.draining().getAsBoolean()) {
           endIfExpired(model, now);
         }
       } catch (Throwable e) {

@@ -309,6 +309,21 @@ final class ModelStore {
         });
   }
 
+  /** Notes that a model ends at its newest checkpoint. */
+  CompletableFuture<Void> markComplete(String model) {
+    return change(model, () -> store().markComplete(model));
+  }
+
+  /** The checkpoint at which a model ended, if that is known. From now on it may go on. */
+  Optional<String> takeComplete(String model) {
+    try {
+      return store().takeComplete(model);
+    } catch (CheckpointException e) {
+      logger.warn("model \"{}\": that no step was lost cannot be used: {}", model, e.getMessage());
+      return Optional.empty();
+    }
+  }
+
   /** Makes sure that no restart brings a model back. */
   CompletableFuture<Void> bury(String model) {
     return change(model, () -> store().bury(model));

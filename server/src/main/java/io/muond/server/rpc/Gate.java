@@ -20,6 +20,7 @@ import io.muond.v1.CheckpointServiceGrpc;
 import io.muond.v1.ErrorReason;
 import io.muond.v1.ModelServiceGrpc;
 import java.net.SocketAddress;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -49,11 +50,32 @@ final class Gate implements ServerInterceptor {
   private final Map<Object, Live> live = new ConcurrentHashMap<>();
 
   /** A call under way. */
-  private record Live(Caller caller, SocketAddress peer, String method) {}
+  private record Live(Caller caller, SocketAddress peer, String method) {
+    private static final String OWN = "muond.";
+
+    /** Whether it is about models; others tell of the server, for as long as they like. */
+    private boolean isOwn() {
+      return method.startsWith(OWN);
+    }
+
+    @Override
+    public String toString() {
+      return method
+          + (caller.model().isEmpty() ? "" : " of model \"" + caller.model() + '"')
+          + (caller.principal().isEmpty() ? "" : " by \"" + caller.principal() + '"')
+          + " from "
+          + peer;
+    }
+  }
 
   Gate(Security security, Connections connections) {
     this.security = requireNonNull(security, "security is null");
     this.connections = requireNonNull(connections, "connections is null");
+  }
+
+  /** The calls about models that are under way. */
+  List<String> underWay() {
+    return live.values().stream().filter(Live::isOwn).map(Live::toString).toList();
   }
 
   /** Ends the connections of those whose calls go on though a new one would be refused. */
