@@ -2,6 +2,7 @@ package io.muond.server;
 
 import ch.qos.logback.classic.LoggerContext;
 import io.muond.server.Daemon.StartException;
+import io.muond.server.log.Logging;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Collections;
@@ -65,12 +66,12 @@ public final class Main implements Callable<Integer> {
 
   @Override
   public Integer call() throws InterruptedException {
+    Logging.configure(config.logFormat, config.logLevel);
     Daemon daemon;
     try {
       daemon = new Daemon(config);
     } catch (StartException e) {
-      System.err.println(error(e.getMessage()));
-      return 1;
+      return fail(e.getMessage());
     }
     Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(daemon), "stop"));
     logger.info(
@@ -80,11 +81,21 @@ public final class Main implements Callable<Integer> {
     try {
       writeReadyFile(daemon);
     } catch (IOException e) {
-      System.err.println(error("--ready-file: " + e + " (expected: a file that can be written)"));
+      fail("--ready-file: " + e + " (expected: a file that can be written)");
       Runtime.getRuntime().halt(1);
     }
     Thread.currentThread().join();
     return 0;
+  }
+
+  /** Says why it cannot start, in one line. */
+  private int fail(String message) {
+    if (config.logFormat == Logging.Format.TEXT) {
+      System.err.println(error(message));
+    } else {
+      logger.error("{}", message);
+    }
+    return 1;
   }
 
   private void writeReadyFile(Daemon daemon) throws IOException {

@@ -133,7 +133,7 @@ final class OnceWriter {
   private StepRequest request(long step) {
     ByteBuffer gradient = ByteBuffer.allocate(32).order(ByteOrder.LITTLE_ENDIAN);
     for (int i = 0; i < 8; i++) {
-      gradient.putFloat((float) Math.sin(step + i));
+      gradient.putFloat((float) Math.sin((double) (step + i)));
     }
     return StepRequest.newBuilder()
         .setOpen(

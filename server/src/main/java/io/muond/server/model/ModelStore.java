@@ -6,6 +6,7 @@ import io.muond.server.checkpoint.CheckpointException;
 import io.muond.server.checkpoint.CheckpointInfo;
 import io.muond.server.checkpoint.CheckpointMeta;
 import io.muond.server.checkpoint.CheckpointStore;
+import io.muond.server.log.RequestScope;
 import io.muond.v1.CreateModelRequest;
 import java.io.IOException;
 import java.util.List;
@@ -57,10 +58,11 @@ final class ModelStore {
    */
   private <T> CompletableFuture<T> submit(String model, String checkpoint, Callable<T> work) {
     CompletableFuture<T> result = new CompletableFuture<>();
+    Callable<T> captured = RequestScope.captureCallable(work);
     storage.execute(
         () -> {
           try {
-            result.complete(work.call());
+            result.complete(captured.call());
           } catch (CheckpointException e) {
             result.completeExceptionally(refusal(model, checkpoint, e));
           } catch (Throwable failure) {

@@ -3,11 +3,13 @@ package io.muond.server.rpc;
 import com.google.protobuf.Any;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.rpc.ErrorInfo;
+import com.google.rpc.RequestInfo;
 import com.google.rpc.RetryInfo;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
+import io.grpc.protobuf.lite.ProtoLiteUtils;
 import io.muond.server.engine.DeviceLostException;
 import io.muond.server.model.MuondException;
 import io.muond.server.model.Refusals;
@@ -36,6 +38,11 @@ final class Errors {
   private static final String ELLIPSIS = "…";
   private static final Logger logger = LoggerFactory.getLogger(Errors.class);
   private static final String DOMAIN = "muond.io";
+  private static final Metadata.Key<com.google.rpc.Status> DETAILS =
+      Metadata.Key.of(
+          "grpc-status-details-bin",
+          ProtoLiteUtils.metadataMarshaller(com.google.rpc.Status.getDefaultInstance()));
+
   private static final SecureRandom RANDOM = new SecureRandom();
 
   private Errors() {}
@@ -99,6 +106,45 @@ final class Errors {
   }
 
   /**
+   * Adds to what a failed call is told: the call's id, and a reason where gRPC gave none.
+   *
+   * @return the status to end with
+   */
+  static Status complete(Status status, Metadata trailers, String request) {
+    if (status.isOk()) {
+      return status;
+    }
+    Status told = status;
+    if (!trailers.containsKey(DETAILS)) {
+      Optional<MuondException> reason = ofTransport(status);
+      if (reason.isPresent()) {
+        StatusRuntimeException known = status(reason.get());
+        told = known.getStatus();
+        trailers.merge(known.getTrailers());
+      }
+    }
+    com.google.rpc.Status details =
+        StatusProto.fromStatusAndTrailers(told, trailers).toBuilder()
+            .addDetails(Any.pack(RequestInfo.newBuilder().setRequestId(request).build()))
+            .build();
+    trailers.discardAll(DETAILS);
+    trailers.put(DETAILS, details);
+    return told;
+  }
+
+  /** What gRPC's own words mean; what muond says has its reason already. */
+  private static Optional<MuondException> ofTransport(Status status) {
+    String said = status.getDescription() == null ? "" : status.getDescription();
+    return switch (status.getCode()) {
+      case NOT_FOUND -> Optional.of(Refusals.serviceNotFound(said));
+      // Only about how many messages came.
+      case INTERNAL ->
+          Optional.of(Refusals.invalidField("message", said, "one of the method's requests"));
+      default -> Optional.empty();
+    };
+  }
+
+  /**
    * What a status says of why.
    *
    * @param name of the reason, "" for none
@@ -158,7 +204,8 @@ final class Errors {
           FROZEN_PARAMETER,
           UNKNOWN_WORKER ->
           Status.Code.INVALID_ARGUMENT;
-      case MODEL_NOT_FOUND, CHECKPOINT_NOT_FOUND -> Status.Code.NOT_FOUND;
+      case MODEL_NOT_FOUND, CHECKPOINT_NOT_FOUND, SERVICE_NOT_FOUND -> Status.Code.NOT_FOUND;
+      case METHOD_NOT_FOUND -> Status.Code.UNIMPLEMENTED;
       case MODEL_EXISTS -> Status.Code.ALREADY_EXISTS;
       case MODEL_REWOUND,
           MODEL_DELETED,
@@ -173,6 +220,7 @@ final class Errors {
           STEP_NOT_OPEN,
           STEP_NOT_AVAILABLE,
           DEVICE_LOST,
+          PROTOCOL_NOT_SPOKEN,
           NO_DATA_DIRECTORY ->
           Status.Code.FAILED_PRECONDITION;
       case OUT_OF_MEMORY, HOST_MEMORY, QUOTA_EXCEEDED -> Status.Code.RESOURCE_EXHAUSTED;

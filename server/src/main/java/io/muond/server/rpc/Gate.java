@@ -14,6 +14,8 @@ import io.grpc.ServerInterceptor;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.health.v1.HealthGrpc;
+import io.muond.server.log.Printable;
+import io.muond.server.log.RequestScope;
 import io.muond.server.security.Caller;
 import io.muond.server.security.Security;
 import io.muond.v1.CheckpointServiceGrpc;
@@ -50,7 +52,7 @@ final class Gate implements ServerInterceptor {
   private final Map<Object, Live> live = new ConcurrentHashMap<>();
 
   /** A call under way. */
-  private record Live(Caller caller, SocketAddress peer, String method) {
+  private record Live(Caller caller, RequestScope scope, SocketAddress peer, String method) {
     private static final String OWN = "muond.";
 
     /** Whether it is about models; others tell of the server, for as long as they like. */
@@ -61,10 +63,10 @@ final class Gate implements ServerInterceptor {
     @Override
     public String toString() {
       return method
-          + (caller.model().isEmpty() ? "" : " of model \"" + caller.model() + '"')
+          + (scope.model().isEmpty() ? "" : " of model \"" + scope.model() + '"')
           + (caller.principal().isEmpty() ? "" : " by \"" + caller.principal() + '"')
           + " from "
-          + peer;
+          + Printable.address(peer);
     }
   }
 
@@ -110,7 +112,8 @@ final class Gate implements ServerInterceptor {
       audited.refuse(refusal);
       return new ServerCall.Listener<>() {};
     }
-    live.put(audited, new Live(audited.caller, audited.peer, audited.method));
+    audited.scope.by(audited.caller.principal());
+    live.put(audited, new Live(audited.caller, audited.scope, audited.peer, audited.method));
     Context context = Context.current().withValue(Caller.KEY, audited.caller);
     try {
       return audited.watch(Contexts.interceptCall(context, audited, headers, next));
@@ -124,6 +127,7 @@ final class Gate implements ServerInterceptor {
   private final class Audited<Q, R> extends SimpleForwardingServerCall<Q, R> {
     private final SocketAddress peer = getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR);
     private final String method = getMethodDescriptor().getFullMethodName();
+    private final RequestScope scope = RequestScope.current();
     private final AtomicBoolean noted = new AtomicBoolean();
     private Caller caller;
     private Runnable end = () -> {};
@@ -154,9 +158,9 @@ final class Gate implements ServerInterceptor {
 
     private void note(String model, String outcome) {
       if (noted.compareAndSet(false, true)) {
-        String about = caller == null || caller.model().isEmpty() ? model : caller.model();
+        String about = scope.model().isEmpty() ? model : scope.model();
         String who = caller == null ? null : caller.principal();
-        security.audit().note(who, peer, method, about, outcome);
+        scope.run(() -> security.audit().note(who, peer, method, about, outcome));
       }
     }
 

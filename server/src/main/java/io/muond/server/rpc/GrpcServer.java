@@ -90,9 +90,12 @@ public final class GrpcServer implements AutoCloseable {
         builder(settings.address(), security)
             // The interceptor added last is called first.
             .intercept(new FaultInterceptor())
+            .intercept(new Handshake())
             .intercept(gate)
             .intercept(door)
-            .intercept(metrics);
+            .intercept(metrics)
+            .intercept(new Requests())
+            .fallbackHandlerRegistry(new UnknownMethods());
     connections.guard(builder);
     Transport.tune(builder);
     Stream.of(
