@@ -343,43 +343,6 @@ public final class Refusals {
         cause);
   }
 
-  /** The client speaks a revision of the protocol that the server does not. */
-  public static MuondException protocolNotSpoken(
-      String client, String revision, int oldest, int newest, String version) {
-    return new MuondException(
-        ErrorReason.PROTOCOL_NOT_SPOKEN,
-        "muond-protocol: "
-            + revision
-            + (client.isEmpty() ? "" : ", of the client " + client)
-            + " (expected: "
-            + (oldest == newest ? oldest : oldest + " to " + newest)
-            + ", which this server, muond "
-            + version
-            + ", speaks)",
-        Map.of(
-            "client", client,
-            "protocol", revision,
-            "oldest", Integer.toString(oldest),
-            "newest", Integer.toString(newest),
-            "version", version));
-  }
-
-  /** There is no such method. */
-  public static MuondException methodNotFound(String method) {
-    return new MuondException(
-        ErrorReason.METHOD_NOT_FOUND,
-        "method: \"" + method + "\" (expected: one of this server's, see reflection)",
-        Map.of("method", method));
-  }
-
-  /** Health was asked of what is no service. */
-  public static MuondException serviceNotFound(String said) {
-    return new MuondException(
-        ErrorReason.SERVICE_NOT_FOUND,
-        "service: " + said + " (expected: one of this server's, or none for all)",
-        Map.of());
-  }
-
   /** The server is draining; another may take its place. */
   public static MuondException shuttingDown() {
     return new MuondException(

@@ -4,21 +4,19 @@ import com.google.protobuf.Any;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.rpc.ErrorInfo;
 import com.google.rpc.RequestInfo;
-import com.google.rpc.RetryInfo;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
+import io.grpc.protobuf.ProtoUtils;
 import io.grpc.protobuf.StatusProto;
-import io.grpc.protobuf.lite.ProtoLiteUtils;
 import io.muond.server.engine.DeviceLostException;
 import io.muond.server.model.MuondException;
 import io.muond.server.model.Refusals;
+import io.muond.server.model.ServerRefusals;
 import io.muond.v1.ErrorReason;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
-import java.time.Duration;
 import java.util.HexFormat;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
@@ -33,15 +31,13 @@ final class Errors {
    */
   private static final int MOST_MESSAGE_BYTES = 1024;
 
-  private static final int MOST_VALUE_BYTES = 512;
   private static final int MOST_BYTES_PER_CHAR = 3;
   private static final String ELLIPSIS = "…";
   private static final Logger logger = LoggerFactory.getLogger(Errors.class);
-  private static final String DOMAIN = "muond.io";
   private static final Metadata.Key<com.google.rpc.Status> DETAILS =
       Metadata.Key.of(
           "grpc-status-details-bin",
-          ProtoLiteUtils.metadataMarshaller(com.google.rpc.Status.getDefaultInstance()));
+          ProtoUtils.metadataMarshaller(com.google.rpc.Status.getDefaultInstance()));
 
   private static final SecureRandom RANDOM = new SecureRandom();
 
@@ -55,7 +51,7 @@ final class Errors {
       cause = cause.getCause();
     }
     if (cause instanceof MuondException e) {
-      return status(e.reason(), e.getMessage(), e.metadata(), e.retryDelay());
+      return status(e);
     }
     if (cause instanceof DeviceLostException e) {
       return status(Refusals.deviceLost(e));
@@ -68,41 +64,20 @@ final class Errors {
     }
     String incident = HexFormat.of().toHexDigits(RANDOM.nextInt());
     logger.error("incident {}", incident, cause);
-    if (cause instanceof OutOfMemoryError) {
-      return status(
-          ErrorReason.HOST_MEMORY,
-          "the server's process has run out of memory; its log says more about incident "
-              + incident,
-          Map.of("incident", incident));
-    }
     return status(
-        ErrorReason.INTERNAL_FAULT,
-        "a fault of the server's; its log says more about incident " + incident,
-        Map.of("incident", incident));
+        cause instanceof OutOfMemoryError
+            ? ServerRefusals.hostMemoryLost(incident)
+            : ServerRefusals.internalFault(incident));
   }
 
-  private static StatusRuntimeException status(
-      ErrorReason reason, String message, Map<String, String> metadata) {
-    return status(reason, message, metadata, Optional.empty());
-  }
-
-  private static StatusRuntimeException status(
-      ErrorReason reason,
-      String message,
-      Map<String, String> metadata,
-      Optional<Duration> retryDelay) {
-    ErrorInfo.Builder info = ErrorInfo.newBuilder().setDomain(DOMAIN).setReason(reason.name());
-    metadata.forEach((key, value) -> info.putMetadata(key, cut(value, MOST_VALUE_BYTES)));
-    com.google.rpc.Status.Builder status =
+  private static StatusRuntimeException status(MuondException refusal) {
+    Status.Code code = code(refusal.reason());
+    return StatusProto.toStatusRuntimeException(
         com.google.rpc.Status.newBuilder()
-            .setCode(code(reason).value())
-            .setMessage(cut(message, MOST_MESSAGE_BYTES))
-            .addDetails(Any.pack(info.build()));
-    retryDelay.ifPresent(
-        delay ->
-            status.addDetails(
-                Any.pack(RetryInfo.newBuilder().setRetryDelay(Durations.proto(delay)).build())));
-    return StatusProto.toStatusRuntimeException(status.build());
+            .setCode(code.value())
+            .setMessage(cut(refusal.getMessage(), MOST_MESSAGE_BYTES))
+            .addAllDetails(ErrorDetails.of(refusal, code))
+            .build());
   }
 
   /**
@@ -136,7 +111,7 @@ final class Errors {
   private static Optional<MuondException> ofTransport(Status status) {
     String said = status.getDescription() == null ? "" : status.getDescription();
     return switch (status.getCode()) {
-      case NOT_FOUND -> Optional.of(Refusals.serviceNotFound(said));
+      case NOT_FOUND -> Optional.of(ServerRefusals.serviceNotFound(said));
       // Only about how many messages came.
       case INTERNAL ->
           Optional.of(Refusals.invalidField("message", said, "one of the method's requests"));
@@ -170,7 +145,7 @@ final class Errors {
   }
 
   /** The longest beginning that fits, whole characters and an ellipsis. */
-  private static String cut(String text, int bytes) {
+  static String cut(String text, int bytes) {
     if (text.length() <= bytes / MOST_BYTES_PER_CHAR || bytes(text) <= bytes) {
       return text;
     }

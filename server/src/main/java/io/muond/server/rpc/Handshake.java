@@ -7,7 +7,7 @@ import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 import io.grpc.StatusRuntimeException;
 import io.muond.server.log.Printable;
-import io.muond.server.model.Refusals;
+import io.muond.server.model.ServerRefusals;
 import io.muond.wire.Protocol;
 import java.util.regex.Pattern;
 
@@ -34,7 +34,7 @@ final class Handshake implements ServerInterceptor {
     String client = headers.get(Protocol.CLIENT);
     StatusRuntimeException refusal =
         Errors.status(
-            Refusals.protocolNotSpoken(
+            ServerRefusals.protocolNotSpoken(
                 client == null ? "" : Printable.of(client),
                 Printable.of(revision),
                 Protocol.OURS.oldest(),

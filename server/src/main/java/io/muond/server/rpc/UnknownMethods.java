@@ -5,7 +5,7 @@ import io.grpc.MethodDescriptor;
 import io.grpc.ServerCall;
 import io.grpc.ServerMethodDefinition;
 import io.grpc.StatusRuntimeException;
-import io.muond.server.model.Refusals;
+import io.muond.server.model.ServerRefusals;
 import java.io.InputStream;
 
 /** Answers calls of methods that there are not. By itself gRPC would, past all interceptors. */
@@ -22,7 +22,7 @@ final class UnknownMethods extends HandlerRegistry {
     return ServerMethodDefinition.create(
         any,
         (call, headers) -> {
-          StatusRuntimeException refusal = Errors.status(Refusals.methodNotFound(method));
+          StatusRuntimeException refusal = Errors.status(ServerRefusals.methodNotFound(method));
           call.close(refusal.getStatus(), refusal.getTrailers());
           return new ServerCall.Listener<>() {};
         });
