@@ -51,7 +51,7 @@ final class Drain {
         timeout.multipliedBy(3).dividedBy(4),
         () -> !models.isWorking() && grpc.isIdle(),
         grpc::endIdleCalls);
-    List<String> cut = grpc.callsUnderWay();
+    List<String> cut = grpc.owedCalls();
     cut.forEach(call -> logger.error("cut off: {}", call));
     grpc.endCalls();
     checkpoints.beginAll();

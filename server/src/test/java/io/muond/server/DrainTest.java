@@ -110,7 +110,10 @@ class DrainTest {
     deaf.start(new ClientCall.Listener<>() {}, new Metadata());
     deaf.sendMessage(ReadWeightsRequest.newBuilder().setModel("big").build());
     deaf.halfClose();
-    // Somebody who watches is no reason to wait.
+    // Somebody who watches is no reason to wait, nor is one who never says what he wants.
+    channel
+        .newCall(ModelServiceGrpc.getGetModelMethod(), CallOptions.DEFAULT)
+        .start(new ClientCall.Listener<>() {}, new Metadata());
     BlockingQueue<HealthCheckResponse.ServingStatus> health = watch();
     assertThat(health.poll(10, TimeUnit.SECONDS))
         .isEqualTo(HealthCheckResponse.ServingStatus.SERVING);
@@ -119,8 +122,9 @@ class DrainTest {
     assertThat(health.poll(10, TimeUnit.SECONDS))
         .isEqualTo(HealthCheckResponse.ServingStatus.NOT_SERVING);
     assertThat(daemon.stderr())
-        .contains("cut off: muond.v1.ModelService/ReadWeights from /127.0.0.1:")
+        .contains("cut off: muond.v1.ModelService/ReadWeights of model \"big\" from 127.0.0.1:")
         .doesNotContain("Health")
+        .doesNotContain("GetModel")
         .contains("stopped: not everything was finished");
     // The step is saved all the same.
     assertThat(directory.resolve("data/models/big/complete")).exists();

@@ -30,6 +30,10 @@ final class Door implements ServerInterceptor {
     width = Width.CLOSED;
   }
 
+  boolean isClosed() {
+    return width == Width.CLOSED;
+  }
+
   private boolean refuses(String service) {
     return switch (width) {
       case OPEN -> false;

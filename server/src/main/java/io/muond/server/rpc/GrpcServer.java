@@ -85,7 +85,7 @@ public final class GrpcServer implements AutoCloseable {
             steps.definition(),
             new CheckpointRpc(models, answers).bindService(),
             new ServerRpc(models, answers, settings.hasDataDirectory()).bindService());
-    this.gate = new Gate(security, connections);
+    this.gate = new Gate(security, connections, door);
     NettyServerBuilder builder =
         builder(settings.address(), security)
             // The interceptor added last is called first.
@@ -165,9 +165,9 @@ public final class GrpcServer implements AutoCloseable {
     server.shutdown();
   }
 
-  /** Whether no call is under way, but for such as tell of the server itself. */
+  /** Whether no call is owed an answer. */
   public boolean isIdle() {
-    return gate.underWay().isEmpty();
+    return gate.owed().isEmpty();
   }
 
   /** Ends Step calls that are between two steps. */
@@ -175,9 +175,9 @@ public final class GrpcServer implements AutoCloseable {
     steps.endIdleCalls(Refusals.shuttingDown());
   }
 
-  /** The calls under way, each with its caller. */
-  public List<String> callsUnderWay() {
-    return gate.underWay();
+  /** The calls that are owed an answer, each with its caller. */
+  public List<String> owedCalls() {
+    return gate.owed();
   }
 
   /** Ends every call and connection, once what was answered has left. */
