@@ -17,12 +17,14 @@ import io.muond.client.ModelHandle;
 import io.muond.client.MuondClient;
 import io.muond.client.MuondException;
 import io.muond.client.Tensor;
+import io.muond.v1.CheckpointServiceGrpc;
 import io.muond.v1.CreateModelRequest;
 import io.muond.v1.ErrorReason;
 import io.muond.v1.GetModelRequest;
 import io.muond.v1.ModelServiceGrpc;
 import io.muond.v1.Parameter;
 import io.muond.v1.ParameterList;
+import io.muond.v1.SaveCheckpointRequest;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -152,6 +154,40 @@ class LogTest {
             });
     Files.delete(place.resolve("checkpoints"));
     client.deleteModel("unsaved", true);
+  }
+
+  /** Checkpoints are looked at by threads of their own. */
+  @Test
+  void whatAnotherThreadFindsIsTheCalls() throws IOException {
+    create("damaged");
+    String saved = client.saveCheckpoint("damaged").getCheckpoint();
+    Path models = directory.resolve("data/principals/alice/models");
+    Files.write(
+        models.resolve("damaged/checkpoints/" + saved + "/weights.safetensors"), new byte[] {1});
+    Metadata headers = new Metadata();
+    headers.put(ID, "after-the-damage");
+    headers.put(
+        Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER), "Bearer " + TOKEN);
+    assertThat(
+            CheckpointServiceGrpc.newBlockingStub(channel)
+                .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(headers))
+                .saveCheckpoint(SaveCheckpointRequest.newBuilder().setModel("damaged").build())
+                .getCheckpoint()
+                .getCheckpoint())
+        .isEqualTo(saved);
+    assertThat(of("after-the-damage"))
+        .anySatisfy(
+            line -> {
+              assertThat(line.get("threadName").getAsString()).isEqualTo("storage");
+              assertThat(line.get("level").getAsString()).isEqualTo("WARN");
+              assertThat(line.get("formattedMessage").getAsString())
+                  .startsWith("checkpoint skipped");
+              assertThat(field(line, "method"))
+                  .isEqualTo("muond.v1.CheckpointService/SaveCheckpoint");
+              assertThat(field(line, "model")).isEqualTo("damaged");
+              assertThat(field(line, "principal")).isEqualTo("alice");
+            });
+    client.deleteModel("damaged", false);
   }
 
   @Test

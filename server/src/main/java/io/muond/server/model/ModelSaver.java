@@ -115,12 +115,11 @@ final class ModelSaver {
    * since only its parameters must be the same.
    */
   CompletableFuture<Optional<Durable>> saveRestored(Point next, CheckpointInfo info) {
-    Saved saving = next(next);
+    // Renewed, it still has the incarnation that wrote it.
+    saved = null;
     return isAutomatic()
         ? saveSpare(next)
-        : store
-            .renew(model, info, contents(saving, true))
-            .thenApply(durable -> saved(saving, durable));
+        : store.renew(model, info, contents(next(next), true)).thenApply(Optional::of);
   }
 
   /**

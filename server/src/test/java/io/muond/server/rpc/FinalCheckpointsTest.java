@@ -1,6 +1,7 @@
 package io.muond.server.rpc;
 
 import static io.muond.server.rpc.TestClient.gradients;
+import static io.muond.server.rpc.TestClient.refusal;
 import static io.muond.server.rpc.TestClient.small;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -138,6 +139,21 @@ class FinalCheckpointsTest {
     restartInPeace();
     assertThat(client.checkpoints("m")).isEqualTo(saved);
     assertThat(client.get("m").getIncarnation()).isEqualTo(model.getIncarnation());
+  }
+
+  @Test
+  void aRestoredCheckpointIsSavedUnderItsNewIncarnation() {
+    Model model = client.create(small("m"));
+    client.step(model, 1, 1);
+    String first = client.save("m").getCheckpoint();
+    client.step(model, 2, 2);
+    Model restored = client.restore("m", first);
+    assertThat(restored.getIncarnation()).isNotEqualTo(model.getIncarnation());
+    List<ByteString> weights = client.weights("m");
+    restartInPeace();
+    assertSame(restored, weights);
+    assertThat(client.get("m").getOrigin()).isEqualTo(restored.getOrigin());
+    assertThat(refusal(() -> client.step(model, 2, 2))).isEqualTo("ABORTED/MODEL_REWOUND");
   }
 
   @Test
