@@ -43,6 +43,7 @@ public final class Logging {
         .setLevel(own.isGreaterOrEqual(info) ? own : info);
     OWN.forEach(name -> context.getLogger(name).setLevel(own));
     context.getLogger("audit").setLevel(info);
+    context.addTurboFilter(new ScopeFilter());
     if (format == Format.JSON) {
       context.getLoggerList().forEach(logger -> toJson(context, logger));
     }

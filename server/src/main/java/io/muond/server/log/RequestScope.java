@@ -11,14 +11,20 @@ import org.slf4j.MDC;
 
 /**
  * The call that a thread works for: its id, and what is known of it by now. While a thread is in a
- * scope each line that it logs carries them (MDC: request, method, peer, principal, model). Work
- * for another thread, or for later, is captured together with the scope of who asks for it.
+ * scope each line that it logs carries them (MDC: request, method, peer, principal, model), by
+ * {@link ScopeFilter}. Work for another thread, or for later, is captured together with the scope
+ * of who asks for it.
  */
 public final class RequestScope {
   /** Where no call is worked for. */
   public static final RequestScope NONE = new RequestScope(Map.of());
 
   private static final ThreadLocal<RequestScope> CURRENT = ThreadLocal.withInitial(() -> NONE);
+
+  /** What is in the thread's MDC. */
+  private static final ThreadLocal<Map<String, String>> SHOWN =
+      ThreadLocal.withInitial(() -> NONE.fields);
+
   private static final String REQUEST = "request";
   private static final String PRINCIPAL = "principal";
   private static final String MODEL = "model";
@@ -77,9 +83,20 @@ public final class RequestScope {
       more.put(key, Printable.of(value));
       fields = more;
     }
-    if (CURRENT.get() == this) {
-      MDC.setContextMap(fields);
+  }
+
+  /** Puts the fields into this thread's MDC. */
+  void show() {
+    Map<String, String> now = fields;
+    if (SHOWN.get() == now) {
+      return;
     }
+    if (now.isEmpty()) {
+      MDC.clear();
+    } else {
+      MDC.setContextMap(now);
+    }
+    SHOWN.set(now);
   }
 
   /** Runs {@code work} in this scope. */
@@ -94,23 +111,11 @@ public final class RequestScope {
   /** Runs {@code work} in this scope. */
   public <T> T call(Supplier<T> work) {
     RequestScope before = CURRENT.get();
-    enter(this, before);
+    CURRENT.set(this);
     try {
       return work.get();
     } finally {
-      enter(before, this);
-    }
-  }
-
-  private static void enter(RequestScope next, RequestScope before) {
-    if (next == before) {
-      return;
-    }
-    CURRENT.set(next);
-    if (next == NONE) {
-      MDC.clear();
-    } else {
-      MDC.setContextMap(next.fields);
+      CURRENT.set(before);
     }
   }
 
@@ -125,11 +130,11 @@ public final class RequestScope {
     RequestScope scope = current();
     return () -> {
       RequestScope before = CURRENT.get();
-      enter(scope, before);
+      CURRENT.set(scope);
       try {
         return work.call();
       } finally {
-        enter(before, scope);
+        CURRENT.set(before);
       }
     };
   }
