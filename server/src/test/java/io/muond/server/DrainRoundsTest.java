@@ -33,7 +33,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 @Timeout(value = 60, unit = TimeUnit.MINUTES)
 class DrainRoundsTest {
-  private static final int ROUNDS = Boolean.getBoolean("muond.test.soak") ? 100 : 4;
+  private static final int ROUNDS = Boolean.getBoolean("muond.test.soak") ? 100 : 3;
   private static final Duration DEADLINE = Duration.ofSeconds(20);
   private static final Pattern CHECKPOINT = Pattern.compile("0*([0-9]+)-.*");
 

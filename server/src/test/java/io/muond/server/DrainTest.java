@@ -41,27 +41,28 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What holds the end of the daemon up, and what it ends with then. */
 class DrainTest {
-  private static final Duration TIMEOUT = Duration.ofSeconds(2);
+  /** What a loaded machine may take to notice. */
+  private static final Duration SLACK = Duration.ofSeconds(5);
 
   @TempDir Path directory;
 
   private DaemonProcess daemon;
+  private Duration timeout;
   private MuondClient client;
   private ManagedChannel channel;
 
-  @BeforeEach
-  void start() throws IOException {
+  private void start(int timeoutSeconds) throws IOException {
+    timeout = Duration.ofSeconds(timeoutSeconds);
     daemon =
         DaemonProcess.serve(
             directory,
             "--engine=cpu",
-            "--drain-timeout=" + TIMEOUT.toSeconds() + "s",
+            "--drain-timeout=" + timeout.toSeconds() + "s",
             "--data-dir=" + directory.resolve("data"));
     client = MuondClient.builder(daemon.grpc()).reconnectTimeout(Duration.ZERO).build();
     channel = Grpc.newChannelBuilder(daemon.grpc(), InsecureChannelCredentials.create()).build();
@@ -93,16 +94,16 @@ class DrainTest {
     return Map.of("w", Tensor.of(values, rows, columns));
   }
 
-  /** It ends with {@code status}, within the timeout and what it takes to see that. */
+  /** It ends with {@code status}, within the timeout. */
   private void assertEnds(int status) throws Exception {
     long asked = System.nanoTime();
     assertThat(daemon.terminate()).as(daemon.stderr()).isEqualTo(status);
-    assertThat(Duration.ofNanos(System.nanoTime() - asked))
-        .isLessThan(TIMEOUT.plus(Duration.ofMillis(500)));
+    assertThat(Duration.ofNanos(System.nanoTime() - asked)).isLessThan(timeout.plus(SLACK));
   }
 
   @Test
   void aClientThatDoesNotReadIsCutOff() throws Exception {
+    start(8);
     ModelHandle model = create("big", Rule.newBuilder(), 1024, 1024);
     model.step(gradient(1024, 1024), 0.1);
     ClientCall<ReadWeightsRequest, ReadWeightsResponse> deaf =
@@ -152,6 +153,7 @@ class DrainTest {
 
   @Test
   void aStepThatDoesNotEndIsCutOff() throws Exception {
+    start(3);
     int n = 256;
     ModelHandle other = create("quick", Rule.newBuilder(), 4, 2);
     other.step(gradient(4, 2), 0.1);
@@ -172,7 +174,7 @@ class DrainTest {
     assertThat(daemon.stderr())
         .contains("cut off: muond.v1.StepService/Step")
         .contains("cut off: model \"endless\": its step has not ended")
-        .contains("2000 ms were not enough");
+        .contains("3000 ms were not enough");
     assertThat(directory.resolve("data/models/quick/complete")).exists();
     assertThat(directory.resolve("data/models/endless")).doesNotExist();
   }
@@ -185,6 +187,7 @@ class DrainTest {
 
   @Test
   void aStepOfWhichNothingMoreComesIsDropped() throws Exception {
+    start(8);
     ModelHandle model = create("left", Rule.newBuilder(), 4, 2);
     model.step(gradient(4, 2), 0.1);
     OpenStep open = model.openStep();
@@ -215,6 +218,7 @@ class DrainTest {
 
   @Test
   void anOpenStepMayBeCompleted() throws Exception {
+    start(20);
     ModelHandle model = create("open", Rule.newBuilder(), 4, 2);
     OpenStep open = model.openStep();
     daemon.signal("TERM");
@@ -228,6 +232,7 @@ class DrainTest {
 
   @Test
   void whatCannotBeSavedIsNamed() throws Exception {
+    start(20);
     ModelHandle model = create("unsaved", Rule.newBuilder(), 4, 2);
     model.step(gradient(4, 2), 0.1);
     Path place = Files.createDirectories(directory.resolve("data/models/unsaved"));
