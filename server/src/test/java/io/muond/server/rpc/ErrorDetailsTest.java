@@ -19,6 +19,7 @@ import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
+import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
 import io.grpc.stub.MetadataUtils;
@@ -119,7 +120,14 @@ class ErrorDetailsTest {
     assertThat(details.get(details.size() - 1).unpack(RequestInfo.class).getRequestId())
         .isEqualTo(ID);
     assertThat(find(details, RetryInfo.class).isPresent()).isEqualTo(LATER.contains(reason));
-    switch (failure.getStatus().getCode()) {
+    checkForCode(reason, failure.getStatus().getCode(), status);
+  }
+
+  private static void checkForCode(
+      ErrorReason reason, Status.Code code, com.google.rpc.Status status)
+      throws InvalidProtocolBufferException {
+    List<Any> details = status.getDetailsList();
+    switch (code) {
       case INVALID_ARGUMENT -> {
         BadRequest.FieldViolation violation =
             find(details, BadRequest.class).orElseThrow().getFieldViolations(0);
@@ -132,9 +140,8 @@ class ErrorDetailsTest {
         assertThat(resource.getResourceType()).matches("muond.v1.(Model|Checkpoint)|service");
         assertThat(resource.getDescription()).isEqualTo(status.getMessage());
         assertThat(status.getMessage()).contains(resource.getResourceName());
-        if (reason != ErrorReason.SERVICE_NOT_FOUND) {
-          assertThat(info.getMetadataMap().values()).contains(resource.getResourceName());
-        }
+        assertThat(resource.getResourceName().isEmpty())
+            .isEqualTo(reason == ErrorReason.SERVICE_NOT_FOUND);
       }
       case FAILED_PRECONDITION -> {
         PreconditionFailure.Violation violation =

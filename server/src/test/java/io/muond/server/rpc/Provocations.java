@@ -114,6 +114,12 @@ final class Provocations {
                   .build());
       case NOT_FINITE -> client.step(model, 1, Float.NaN);
       case BAD_CHUNK -> step(header, chunk(w, 3, 1, 2));
+      default -> provoke(reason, model, header);
+    }
+  }
+
+  private void provoke(ErrorReason reason, Model model, StepHeader header) {
+    switch (reason) {
       case UNKNOWN_WORKER -> step(header.toBuilder().setWorker("zed").build());
       case WORKERS_CHANGED -> step(header.toBuilder().setWorkerEpoch(7).build());
       case MODEL_REWOUND -> step(header.toBuilder().setIncarnation("another").build());
