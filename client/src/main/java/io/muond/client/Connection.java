@@ -59,6 +59,7 @@ final class Connection implements AutoCloseable {
                     address.host(),
                     address.port(),
                     Transport.wideFrames(settings.tls().credentials()))
+                .intercept(new Introduction(address.toString()))
                 // Repetitions are decided here, where it is known what is safe.
                 .disableRetry()
                 .initialFlowControlWindow(FLOW_CONTROL_WINDOW)

@@ -5,9 +5,11 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
 import com.google.rpc.ErrorInfo;
 import com.google.rpc.RetryInfo;
+import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.protobuf.StatusProto;
 import io.muond.v1.ErrorReason;
+import io.muond.wire.Protocol;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
@@ -51,7 +53,14 @@ final class Errors {
         message(status, cause),
         metadata(cause),
         retryDelay(cause),
+        requestId(cause),
         cause);
+  }
+
+  private static String requestId(Throwable failure) {
+    Metadata trailers = Status.trailersFromThrowable(failure);
+    String id = trailers == null ? null : trailers.get(Protocol.REQUEST_ID);
+    return id == null ? "" : id;
   }
 
   /** What kept TLS from being set up. The transport calls it UNAVAILABLE, but it will stay so. */

@@ -18,6 +18,7 @@ public final class MuondException extends RuntimeException {
   private final String reason;
   private final transient Map<String, String> metadata;
   private final Duration retryDelay;
+  private final String requestId;
 
   /** A failure with a reason; "" where the server gave none. */
   public MuondException(
@@ -26,13 +27,14 @@ public final class MuondException extends RuntimeException {
       String message,
       Map<String, String> metadata,
       Throwable cause) {
-    this(code, reason, message, metadata, null, cause);
+    this(code, reason, message, metadata, null, "", cause);
   }
 
   /**
    * A failure that may be over later.
    *
    * @param retryDelay null if it is not known when
+   * @param requestId "" if it was no call
    */
   MuondException(
       Status.Code code,
@@ -40,12 +42,19 @@ public final class MuondException extends RuntimeException {
       String message,
       Map<String, String> metadata,
       Duration retryDelay,
+      String requestId,
       Throwable cause) {
     super(requireNonNull(message, "message is null"), cause);
     this.code = requireNonNull(code, "code is null");
     this.reason = requireNonNull(reason, "reason is null");
     this.metadata = Map.copyOf(metadata);
     this.retryDelay = retryDelay;
+    this.requestId = requireNonNull(requestId, "requestId is null");
+  }
+
+  /** The same, in other words. */
+  MuondException withMessage(String message) {
+    return new MuondException(code, reason, message, metadata(), retryDelay, requestId, this);
   }
 
   /** The gRPC status code. */
@@ -71,6 +80,11 @@ public final class MuondException extends RuntimeException {
   /** After which the server takes the call, if it said so. Calls wait for that by themselves. */
   public Optional<Duration> retryDelay() {
     return Optional.ofNullable(retryDelay);
+  }
+
+  /** The id of the call that failed, by which the server's log knows it; "" if it was no call. */
+  public String requestId() {
+    return requestId;
   }
 
   /** One entry of the metadata. */

@@ -120,14 +120,10 @@ final class Replay {
 
   private LostException notKept(Model now, MuondException seen) {
     return new LostException(
-        new MuondException(
-            seen.code(),
-            seen.reason(),
+        seen.withMessage(
             "%s; it went back to step %d, and the steps from there to %d are not all kept here"
                     .formatted(seen.getMessage(), now.getCommittedStep(), position.nextStep() - 1)
-                + " (replay limit: %d bytes)".formatted(log.limit()),
-            seen.metadata(),
-            seen));
+                + " (replay limit: %d bytes)".formatted(log.limit())));
   }
 
   /** The answer to a step, once that is kept or durable. */
@@ -231,15 +227,11 @@ final class Replay {
     OptionalLong durable = log.durableStep();
     String last =
         durable.isPresent() ? "the durable step " + durable.getAsLong() : "the first step";
-    return new MuondException(
-        failure.code(),
-        failure.reason(),
+    return failure.withMessage(
         "step %d %s: it cannot be kept beside the steps since %s within the replay limit of %d bytes,"
                 .formatted(position.nextStep(), otherwise, last, log.limit())
             + " and no checkpoint can be written: "
-            + failure.getMessage(),
-        failure.metadata(),
-        failure);
+            + failure.getMessage());
   }
 
   /** What was seen of the model is not what it was left at. */

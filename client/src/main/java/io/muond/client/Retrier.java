@@ -232,7 +232,6 @@ final class Retrier {
   }
 
   private static MuondException again(MuondException failure, String message) {
-    return new MuondException(
-        failure.code(), failure.reason(), message, failure.metadata(), failure);
+    return failure.withMessage(message);
   }
 }

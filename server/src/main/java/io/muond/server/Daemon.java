@@ -45,6 +45,7 @@ final class Daemon implements AutoCloseable {
   private final Deque<AutoCloseable> parts = new ArrayDeque<>();
   private final AtomicBoolean serving = new AtomicBoolean();
   private final Duration drainTimeout;
+  private final ModelHost models;
   private final String host;
   private final String engineKind;
   private final GrpcServer grpc;
@@ -69,7 +70,7 @@ final class Daemon implements AutoCloseable {
       engines.forEach(this::own);
       engineKind = engines.get(0).kind();
       Optional<CheckpointStore> checkpoints = checkpoints(config);
-      ModelHost models = own(models(config, engines, registry, checkpoints, security));
+      models = own(models(config, engines, registry, checkpoints, security));
       restore(models, security);
       bind(registry, models);
       grpc = own(grpc(config, address, models, security, registry));
@@ -232,10 +233,15 @@ final class Daemon implements AutoCloseable {
     return engineKind;
   }
 
-  /** Refuses new work and lets running steps finish. */
-  void drain() {
+  /** Within which everything ends. */
+  Duration drainTimeout() {
+    return drainTimeout;
+  }
+
+  /** Says that it does not serve any more, and begins to come to its end. */
+  Drain drain() {
     serving.set(false);
-    grpc.drain(drainTimeout);
+    return new Drain(grpc, models, drainTimeout);
   }
 
   /** Closes everything, the last first; what fails is logged and does not keep the rest open. */

@@ -2,9 +2,14 @@ package io.muond.server;
 
 import ch.qos.logback.classic.LoggerContext;
 import io.muond.server.Daemon.StartException;
+import io.muond.server.log.Logging;
 import java.io.IOException;
+import java.time.Duration;
+import java.util.Collections;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.concurrent.locks.LockSupport;
 import java.util.logging.Level;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -12,7 +17,10 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
-/** The daemon. Ends with status 0 when it is asked to stop, 1 when it cannot start. */
+/**
+ * The daemon. Ends with status 0 when it is asked to stop, 1 when it cannot start, 2 when it was
+ * asked to stop and something was cut off or could not be saved.
+ */
 @Command(
     name = "muond-server",
     description = "Keeps weights on a device and applies manifold Muon steps to them.",
@@ -25,6 +33,12 @@ public final class Main implements Callable<Integer> {
   /** Logs a stack trace whenever a client cancels a call. Held, since loggers are weakly held. */
   private static final java.util.logging.Logger TRANSPORT =
       java.util.logging.Logger.getLogger("io.grpc.netty.shaded.io.grpc.netty.NettyServerHandler");
+
+  /** The status of an end at which something was cut off or not saved; the log names it. */
+  private static final int INCOMPLETE = 2;
+
+  /** What it takes to close everything when there is nothing to wait for. */
+  private static final Duration LEAST_TIMEOUT = Duration.ofSeconds(1);
 
   @Mixin private ServerConfig config;
 
@@ -52,12 +66,12 @@ public final class Main implements Callable<Integer> {
 
   @Override
   public Integer call() throws InterruptedException {
+    Logging.configure(config.logFormat, config.logLevel);
     Daemon daemon;
     try {
       daemon = new Daemon(config);
     } catch (StartException e) {
-      System.err.println(error(e.getMessage()));
-      return 1;
+      return fail(e.getMessage());
     }
     Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(daemon), "stop"));
     logger.info(
@@ -67,11 +81,21 @@ public final class Main implements Callable<Integer> {
     try {
       writeReadyFile(daemon);
     } catch (IOException e) {
-      System.err.println(error("--ready-file: " + e + " (expected: a file that can be written)"));
+      fail("--ready-file: " + e + " (expected: a file that can be written)");
       Runtime.getRuntime().halt(1);
     }
     Thread.currentThread().join();
     return 0;
+  }
+
+  /** Says why it cannot start, in one line. */
+  private int fail(String message) {
+    if (config.logFormat == Logging.Format.TEXT) {
+      System.err.println(error(message));
+    } else {
+      logger.error("{}", message);
+    }
+    return 1;
   }
 
   private void writeReadyFile(Daemon daemon) throws IOException {
@@ -81,18 +105,36 @@ public final class Main implements Callable<Integer> {
     }
   }
 
-  /** Runs when the process is asked to stop, by SIGTERM or SIGINT. */
+  /** Runs when the process is asked to stop, by SIGTERM or SIGINT; once, however often it is. */
   private static void stop(Daemon daemon) {
     logger.info("stopping: running steps finish, new work is refused");
-    int status = 0;
+    Drain drain = daemon.drain();
+    Thread deadline = new Thread(() -> endAtDeadline(drain, daemon.drainTimeout()), "deadline");
+    deadline.setDaemon(true);
+    deadline.start();
     try {
-      daemon.drain();
+      boolean complete = drain.run();
       daemon.close();
-      logger.info("stopped");
+      logger.info(complete ? "stopped" : "stopped: not everything was finished");
+      end(complete ? 0 : INCOMPLETE);
     } catch (RuntimeException | Error e) {
       logger.error("stopping failed", e);
-      status = 1;
+      end(INCOMPLETE);
     }
+  }
+
+  /** Whatever hangs does not keep the process from ending. */
+  private static void endAtDeadline(Drain drain, Duration timeout) {
+    long end = System.nanoTime() + Collections.max(List.of(timeout, LEAST_TIMEOUT)).toNanos();
+    while (System.nanoTime() - end < 0) {
+      LockSupport.parkNanos(end - System.nanoTime());
+    }
+    drain.unfinished().forEach(what -> logger.error("cut off: {}", what));
+    logger.error("ended: {} ms were not enough to stop", timeout.toMillis());
+    end(INCOMPLETE);
+  }
+
+  private static void end(int status) {
     if (LoggerFactory.getILoggerFactory() instanceof LoggerContext context) {
       context.stop();
     }

@@ -1,6 +1,7 @@
 package io.muond.server;
 
 import com.sun.management.OperatingSystemMXBean;
+import io.muond.server.log.Logging;
 import io.muond.units.DataSize;
 import io.muond.units.Durations;
 import java.lang.management.ManagementFactory;
@@ -8,6 +9,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.Optional;
+import org.slf4j.event.Level;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -102,8 +104,27 @@ final class ServerConfig {
       paramLabel = "TIME",
       converter = DurationConverter.class,
       description =
-          "how long running steps may take to finish at the end (default: ${DEFAULT-VALUE})")
+          "within which all ends once it is asked to: half of it for open steps, then answers, then"
+              + " last checkpoints (default: ${DEFAULT-VALUE})")
   Duration drainTimeout;
+
+  @Option(
+      names = "--log-format",
+      defaultValue = "text",
+      paramLabel = "FORMAT",
+      converter = FormatConverter.class,
+      description = "text or json: one object for each line (default: ${DEFAULT-VALUE})")
+  Logging.Format logFormat;
+
+  @Option(
+      names = "--log-level",
+      defaultValue = "info",
+      paramLabel = "LEVEL",
+      converter = LevelConverter.class,
+      description =
+          "error, warn, info, debug, which has a line for each call, or trace"
+              + " (default: ${DEFAULT-VALUE})")
+  Level logLevel;
 
   @Mixin SecurityConfig security;
 
@@ -157,15 +178,33 @@ final class ServerConfig {
     }
   }
 
+  private static <T extends Enum<T>> T choice(T[] choices, String value, String expectation) {
+    for (T choice : choices) {
+      if (choice.name().toLowerCase(Locale.ROOT).equals(value)) {
+        return choice;
+      }
+    }
+    throw refused(value, expectation);
+  }
+
   static final class EngineConverter implements ITypeConverter<EngineChoice> {
     @Override
     public EngineChoice convert(String value) {
-      for (EngineChoice choice : EngineChoice.values()) {
-        if (choice.name().toLowerCase(Locale.ROOT).equals(value)) {
-          return choice;
-        }
-      }
-      throw refused(value, "auto, cpu or cuda");
+      return choice(EngineChoice.values(), value, "auto, cpu or cuda");
+    }
+  }
+
+  static final class FormatConverter implements ITypeConverter<Logging.Format> {
+    @Override
+    public Logging.Format convert(String value) {
+      return choice(Logging.Format.values(), value, "text or json");
+    }
+  }
+
+  static final class LevelConverter implements ITypeConverter<Level> {
+    @Override
+    public Level convert(String value) {
+      return choice(Level.values(), value, "error, warn, info, debug or trace");
     }
   }
 

@@ -121,6 +121,17 @@ final class DaemonProcess implements AutoCloseable {
     return stderr().lines().filter(line -> line.startsWith(EMULATOR)).toList();
   }
 
+  /** SIGTERM, or another signal, without waiting. */
+  void signal(String name) throws IOException, InterruptedException {
+    assertThat(trySignal(name)).isTrue();
+  }
+
+  /** The same to a process that may have ended. */
+  boolean trySignal(String name) throws IOException, InterruptedException {
+    return new ProcessBuilder("kill", "-" + name, Long.toString(process.pid())).start().waitFor()
+        == 0;
+  }
+
   /** SIGTERM. */
   int terminate() throws InterruptedException {
     process.destroy();

@@ -76,7 +76,7 @@ final class FaultWriter implements AutoCloseable {
   /**
    * Creates a model of the weights w (size, size / 2) and b (size) and begins to step it.
    *
-   * @param every its durability
+   * @param every its durability, 0 for on request
    */
   FaultWriter(String server, String name, int size, long every, Way way) {
     this.client = MuondClient.builder(server).reconnectTimeout(Duration.ofSeconds(60)).build();
@@ -94,7 +94,9 @@ final class FaultWriter implements AutoCloseable {
   }
 
   private static Durability every(long steps) {
-    return Durability.newBuilder().setEverySteps(steps).build();
+    return steps == 0
+        ? Durability.getDefaultInstance()
+        : Durability.newBuilder().setEverySteps(steps).build();
   }
 
   private CreateModelRequest.Builder request(String model) {

@@ -70,6 +70,7 @@ class HostileClientsTest {
             "--engine=cpu",
             "--threads=1",
             "--step-timeout=5s",
+            "--drain-timeout=4s",
             "--data-dir=" + directory.resolve("data"));
     client = MuondClient.connect(daemon.grpc());
     channel = channel();
@@ -91,6 +92,11 @@ class HostileClientsTest {
 
   /** The trainer goes on, to the bits of an undisturbed run; nothing has run out of memory. */
   private void nobodyElseNoticed() throws Exception {
+    nobodyElseNoticed(0);
+  }
+
+  /** The same, and it ends with {@code status}. */
+  private void nobodyElseNoticed(int status) throws Exception {
     trainer.await(trainer.committed() + 3);
     assertThat(
             HealthGrpc.newBlockingStub(channel)
@@ -100,7 +106,7 @@ class HostileClientsTest {
         .isEqualTo(ServingStatus.SERVING);
     trainer.finish(client);
     assertThat(daemon.stderr()).doesNotContain("OutOf").doesNotContain("incident");
-    assertThat(daemon.terminate()).isZero();
+    assertThat(daemon.terminate()).as(daemon.stderr()).isEqualTo(status);
   }
 
   private ModelHandle victim(long rows, long columns) {
@@ -128,7 +134,10 @@ class HostileClientsTest {
         }
       }
       trainer.await(trainer.committed() + 20);
-      nobodyElseNoticed();
+      // What they asked for was not read when the time was up.
+      nobodyElseNoticed(2);
+      assertThat(daemon.stderr())
+          .contains("cut off: muond.v1.ModelService/ReadWeights of model \"victim");
     } finally {
       channels.forEach(ManagedChannel::shutdownNow);
     }

@@ -282,6 +282,19 @@ public final class CheckpointStore implements AutoCloseable {
     }
   }
 
+  /** Notes that a model ended at its newest checkpoint, see {@link #takeComplete}. */
+  public void markComplete(String model) throws CheckpointException {
+    List<CheckpointInfo> living = listing.living(model);
+    if (!living.isEmpty()) {
+      layout.completeMark(model).set(living.get(0).id());
+    }
+  }
+
+  /** The checkpoint at which a model ended, if that was noted. It is forgotten. */
+  public Optional<String> takeComplete(String model) throws CheckpointException {
+    return layout.completeMark(model).take();
+  }
+
   /** Removes all that there is of a model, all checkpoints at once, the tombstone last. */
   public void removeAll(String model) throws CheckpointException {
     Path directory = layout.model(model);

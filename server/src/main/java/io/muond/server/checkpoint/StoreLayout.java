@@ -56,6 +56,10 @@ record StoreLayout(Path dataDir) {
     return new Tombstone(model(model).resolve("tombstone"));
   }
 
+  CompleteMark completeMark(String model) {
+    return new CompleteMark(model(model).resolve("complete"));
+  }
+
   CheckpointDirectory checkpoint(String model, CheckpointMeta meta) {
     return new CheckpointDirectory(checkpoints(model).resolve(id(meta)));
   }

@@ -1,5 +1,6 @@
 package io.muond.server.model;
 
+import io.muond.server.log.RequestScope;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
@@ -28,10 +29,11 @@ final class EngineThread implements AutoCloseable {
   /** Runs {@code work} of {@code party} on the thread. */
   <T> CompletableFuture<T> submit(Party party, Callable<T> work) {
     CompletableFuture<T> result = new CompletableFuture<>();
+    Callable<T> captured = RequestScope.captureCallable(work);
     Runnable run =
         () -> {
           try {
-            result.complete(work.call());
+            result.complete(captured.call());
           } catch (Throwable failure) {
             result.completeExceptionally(failure);
           }

@@ -248,7 +248,6 @@ public final class Model {
     return readers.vacate(1 - shards.committedBuffer());
   }
 
-  /** Writes checkpoints of it. */
   ModelSaver saver() {
     return saver;
   }
@@ -258,11 +257,7 @@ public final class Model {
     return during(() -> exclusively(() -> saver.save(prunable)));
   }
 
-  /**
-   * Removes a checkpoint.
-   *
-   * @return the bytes freed on disk
-   */
+  /** Removes a checkpoint; tells the bytes freed on disk. */
   CompletableFuture<Long> deleteCheckpoint(String checkpoint) {
     return during(() -> exclusively(() -> saver.delete(checkpoint)));
   }
@@ -323,13 +318,24 @@ public final class Model {
   void expire(long now) {
     Duration timeout = platform.settings().stepTimeout();
     desk.expire(now, timeout);
-    WeightsUpload current;
+    currentUpload().ifPresent(u -> u.expire(now, timeout));
+  }
+
+  private Optional<WeightsUpload> currentUpload() {
     synchronized (state) {
-      current = upload;
+      return Optional.ofNullable(upload);
     }
-    if (current != null) {
-      current.expire(now, timeout);
+  }
+
+  /** Drops a step or an upload of which something is still to come; false if there is none. */
+  boolean dropIncomplete(MuondException reason) {
+    boolean incomplete;
+    synchronized (state) {
+      incomplete = upload != null || (state.open() != null && !state.isBusy());
+      desk.drop(reason);
     }
+    currentUpload().ifPresent(u -> u.cancel(reason));
+    return incomplete;
   }
 
   boolean isClosed() {
@@ -345,7 +351,6 @@ public final class Model {
     }
   }
 
-  /** Whether what its memory held is gone. */
   boolean isLost() {
     synchronized (state) {
       return state.isLost();
@@ -367,15 +372,10 @@ public final class Model {
   }
 
   private void refuse(MuondException reason, Consumer<MuondException> note) {
-    WeightsUpload current;
     synchronized (state) {
       note.accept(reason);
-      desk.drop(reason);
-      current = upload;
     }
-    if (current != null) {
-      current.cancel(reason);
-    }
+    dropIncomplete(reason);
     readers.endAll(reason);
   }
 

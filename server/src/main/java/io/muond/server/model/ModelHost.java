@@ -156,6 +156,27 @@ public final class ModelHost implements AutoCloseable {
     draining = true;
   }
 
+  /** Ends steps and uploads for which something is still to come. */
+  public void dropIncomplete() {
+    for (Model model : list()) {
+      if (model.dropIncomplete(Refusals.shuttingDown())) {
+        logger.warn("model \"{}\": what was open was dropped: it stayed incomplete", model.name());
+      }
+    }
+  }
+
+  /** The last checkpoints of what is there when the server ends. */
+  public FinalCheckpoints finalCheckpoints() {
+    return new FinalCheckpoints(
+        () ->
+            registries.entrySet().stream()
+                .flatMap(
+                    of ->
+                        of.getValue().list().stream()
+                            .map(model -> new FinalCheckpoints.Owned(model, of.getKey())))
+                .toList());
+  }
+
   /** Whether any model has an open step or an upload. */
   public boolean isWorking() {
     return registries.values().stream().anyMatch(ModelRegistry::isWorking);

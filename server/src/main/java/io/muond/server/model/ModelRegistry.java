@@ -4,6 +4,7 @@ import static java.util.Objects.requireNonNull;
 
 import io.muond.server.checkpoint.CheckpointException;
 import io.muond.server.checkpoint.CheckpointInfo;
+import io.muond.server.log.RequestScope;
 import io.muond.server.model.ModelRestorer.Goal;
 import io.muond.server.model.ModelStore.Saved;
 import io.muond.v1.CreateModelRequest;
@@ -58,6 +59,7 @@ public final class ModelRegistry {
 
   /** Creates a model; completes when it is ready, or waits for its weights. */
   public CompletableFuture<Model> create(CreateModelRequest request) {
+    RequestScope.current().concerns(request.getModel());
     ModelSpec spec = ModelReader.read(request);
     requireNotDraining();
     if (spec.everySteps() > 0) {
@@ -131,6 +133,7 @@ public final class ModelRegistry {
 
   /** Finds a model. */
   public Model get(String name) {
+    RequestScope.current().concerns(name);
     Model model = models.get(name);
     if (model == null) {
       throw name.isEmpty()
@@ -181,6 +184,7 @@ public final class ModelRegistry {
 
   /** Checkpoints, newest first; of all models if {@code name} is empty. */
   public CompletableFuture<List<CheckpointInfo>> checkpoints(String name) {
+    RequestScope.current().concerns(name);
     if (!name.isEmpty()) {
       ModelReader.requireName("model", name);
     }
@@ -193,6 +197,7 @@ public final class ModelRegistry {
    * @return the bytes freed on disk
    */
   public CompletableFuture<Long> deleteCheckpoint(String name, String checkpoint) {
+    RequestScope.current().concerns(name);
     store.require();
     ModelReader.requireName("model", name);
     Model model = models.get(name);
@@ -201,6 +206,7 @@ public final class ModelRegistry {
 
   /** Puts a model back to a checkpoint, the newest intact one by default, or creates it again. */
   public CompletableFuture<Model> restore(String name, String checkpoint) {
+    RequestScope.current().concerns(name);
     store.require();
     requireNotDraining();
     ModelReader.requireName("model", name);
@@ -284,7 +290,8 @@ public final class ModelRegistry {
       try {
         model.refuseIfLost();
         model.expire(now);
-        if (!restoring) {
+        // Nor can a lease be renewed of a server that refuses calls.
+        if (!restoring && !platform.draining().getAsBoolean()) {
           endIfExpired(model, now);
         }
       } catch (Throwable e) {

@@ -24,6 +24,12 @@ final class ModelSaver {
   private final Model model;
   private final ModelStore store;
 
+  /** What the newest checkpoint is of, if that is known; of what the model was since. */
+  private Saved saved;
+
+  /** What a checkpoint is of, beside what never changes. */
+  private record Saved(Point point, WorkerSet workers) {}
+
   ModelSaver(Model model, ModelStore store) {
     this.model = model;
     this.store = store;
@@ -46,20 +52,38 @@ final class ModelSaver {
         : CompletableFuture.completedFuture(null);
   }
 
+  /**
+   * Writes the last checkpoint before the server ends, unless the newest one is of the same, and
+   * notes that no step is missing from it. Does nothing for a model that has nothing to be saved,
+   * or nowhere.
+   */
+  CompletableFuture<Void> saveFinal() {
+    Saved now;
+    synchronized (model.state()) {
+      if (!store.isPresent() || !model.state().isReady() || model.state().isLost()) {
+        return CompletableFuture.completedFuture(null);
+      }
+      now = new Saved(model.state().ledger().now(), model.state().workers());
+    }
+    return (now.equals(saved) ? CompletableFuture.completedFuture(null) : saveNow(true))
+        .thenCompose(written -> store.markComplete(model.name()));
+  }
+
   private CompletableFuture<ModelStore.Written> saveNow(boolean automatic) {
     ModelState state = model.state();
-    Contents contents;
+    Saved saving;
     synchronized (state) {
       state.requireReady(model.name());
-      contents = contents(state.ledger().now(), state.workers(), automatic);
+      saving = new Saved(state.ledger().now(), state.workers());
     }
     return store
-        .save(model, contents)
+        .save(model, contents(saving, automatic))
         .thenApply(
             written -> {
               synchronized (state) {
                 state.ledger().setDurable(Optional.of(written.durable()));
               }
+              saved = saving;
               return written;
             });
   }
@@ -91,9 +115,11 @@ final class ModelSaver {
    * since only its parameters must be the same.
    */
   CompletableFuture<Optional<Durable>> saveRestored(Point next, CheckpointInfo info) {
+    // Renewed, it still has the incarnation that wrote it.
+    saved = null;
     return isAutomatic()
         ? saveSpare(next)
-        : store.renew(model, info, spareContents(next)).thenApply(Optional::of);
+        : store.renew(model, info, contents(next(next), true)).thenApply(Optional::of);
   }
 
   /**
@@ -103,7 +129,11 @@ final class ModelSaver {
    */
   CompletableFuture<Optional<Durable>> saveRestarted(Point next, CheckpointInfo info) {
     String origin = next.incarnation().origin();
-    if (!isAutomatic() || next.incarnation().id().equals(info.incarnation())) {
+    if (next.incarnation().id().equals(info.incarnation())) {
+      Saved as = next(next);
+      return store.settleRestored(model, info, origin).thenApply(durable -> saved(as, durable));
+    }
+    if (!isAutomatic()) {
       return store.settleRestored(model, info, origin).thenApply(Optional::of);
     }
     return saveSpare(next).exceptionallyCompose(failure -> goOnFrom(info, origin, failure));
@@ -124,13 +154,21 @@ final class ModelSaver {
   }
 
   private CompletableFuture<Optional<Durable>> saveSpare(Point next) {
-    return store.saveSpare(model, spareContents(next)).thenApply(Optional::of);
+    Saved saving = next(next);
+    return store
+        .saveSpare(model, contents(saving, true))
+        .thenApply(durable -> saved(saving, durable));
   }
 
-  private Contents spareContents(Point next) {
+  private Saved next(Point next) {
     synchronized (model.state()) {
-      return contents(next, model.state().workers(), true);
+      return new Saved(next, model.state().workers());
     }
+  }
+
+  private Optional<Durable> saved(Saved now, Durable durable) {
+    saved = now;
+    return Optional.of(durable);
   }
 
   /**
@@ -139,18 +177,21 @@ final class ModelSaver {
    * @return what is durable then, if there is one
    */
   CompletableFuture<Optional<Durable>> saveWorkers(WorkerSet workers) {
-    Contents contents;
+    Saved saving;
     synchronized (model.state()) {
       if (!isAutomatic() || !model.state().isReady()) {
         return CompletableFuture.completedFuture(Optional.empty());
       }
-      contents = contents(model.state().ledger().now(), workers, true);
+      saving = new Saved(model.state().ledger().now(), workers);
     }
-    return store.save(model, contents).thenApply(written -> Optional.of(written.durable()));
+    return store
+        .save(model, contents(saving, true))
+        .thenApply(written -> saved(saving, written.durable()));
   }
 
   /** Removes a checkpoint; what it alone had made durable no longer is. */
   CompletableFuture<Long> delete(String checkpoint) {
+    saved = null;
     return store
         .delete(model.name(), checkpoint)
         .thenCompose(
@@ -183,7 +224,9 @@ final class ModelSaver {
     return model.spec().everySteps() > 0;
   }
 
-  private Contents contents(Point point, WorkerSet workers, boolean automatic) {
+  private Contents contents(Saved saving, boolean automatic) {
+    Point point = saving.point();
+    WorkerSet workers = saving.workers();
     CreateModelRequest.Builder request =
         model.spec().request().toBuilder().clearWorkers().setMaxWorkers(model.spec().maxWorkers());
     if (!workers.ids().equals(List.of(""))) {

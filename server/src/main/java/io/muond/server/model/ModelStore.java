@@ -6,6 +6,7 @@ import io.muond.server.checkpoint.CheckpointException;
 import io.muond.server.checkpoint.CheckpointInfo;
 import io.muond.server.checkpoint.CheckpointMeta;
 import io.muond.server.checkpoint.CheckpointStore;
+import io.muond.server.log.RequestScope;
 import io.muond.v1.CreateModelRequest;
 import java.io.IOException;
 import java.util.List;
@@ -57,10 +58,11 @@ final class ModelStore {
    */
   private <T> CompletableFuture<T> submit(String model, String checkpoint, Callable<T> work) {
     CompletableFuture<T> result = new CompletableFuture<>();
+    Callable<T> captured = RequestScope.captureCallable(work);
     storage.execute(
         () -> {
           try {
-            result.complete(work.call());
+            result.complete(captured.call());
           } catch (CheckpointException e) {
             result.completeExceptionally(refusal(model, checkpoint, e));
           } catch (Throwable failure) {
@@ -310,6 +312,21 @@ final class ModelStore {
           store().renew(info.model(), info.id(), meta.modelSpec(), meta.ledger());
           return settle(model, info, contents.origin());
         });
+  }
+
+  /** Notes that a model ends at its newest checkpoint. */
+  CompletableFuture<Void> markComplete(String model) {
+    return change(model, () -> store().markComplete(model));
+  }
+
+  /** The checkpoint at which a model ended, if that is known. From now on it may go on. */
+  Optional<String> takeComplete(String model) {
+    try {
+      return store().takeComplete(model);
+    } catch (CheckpointException e) {
+      logger.warn("model \"{}\": that no step was lost cannot be used: {}", model, e.getMessage());
+      return Optional.empty();
+    }
   }
 
   /** Makes sure that no restart brings a model back. */

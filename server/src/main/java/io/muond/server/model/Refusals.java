@@ -12,6 +12,9 @@ import java.util.stream.Collectors;
 
 /** The words of every refusal, one method per reason. */
 public final class Refusals {
+  /** Less than any restart takes, so that whoever waits does not wait for long after it. */
+  private static final Duration RESTART = Duration.ofSeconds(1);
+
   private Refusals() {}
 
   /** {@code field: value (expected: expectation)}. */
@@ -348,9 +351,10 @@ public final class Refusals {
         cause);
   }
 
-  /** The server is draining. */
+  /** The server is draining; another may take its place. */
   public static MuondException shuttingDown() {
-    return new MuondException(ErrorReason.SHUTTING_DOWN, "the server is shutting down", Map.of());
+    return new MuondException(
+        ErrorReason.SHUTTING_DOWN, "the server is shutting down", Map.of(), RESTART);
   }
 
   static String shape(List<Long> shape) {

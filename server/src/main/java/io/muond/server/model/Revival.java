@@ -4,6 +4,7 @@ import io.muond.server.checkpoint.CheckpointException;
 import io.muond.server.model.ModelRestorer.Goal;
 import io.muond.server.model.ModelStore.Saved;
 import io.muond.v1.ErrorReason;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.Function;
@@ -44,14 +45,17 @@ final class Revival {
   }
 
   /**
-   * Where every step was saved, the incarnation stays; otherwise steps may have been lost, and it
-   * is renewed.
+   * Where every step was saved, or the server was stopped in peace, the incarnation stays;
+   * otherwise steps may have been lost, and it is renewed.
    */
   private Saved revive(String model) throws CheckpointException {
+    Optional<String> end = store.takeComplete(model);
     while (true) {
       Saved saved = store.newestLiving(model).join();
       boolean complete =
-          saved.request().getDurability().getEverySteps() == 1 && store.isNewest(saved.info());
+          (saved.request().getDurability().getEverySteps() == 1
+                  || end.equals(Optional.of(saved.info().id())))
+              && store.isNewest(saved.info());
       try {
         recreate.apply(Goal.restarted(saved, complete)).join();
         return saved;

@@ -1,5 +1,6 @@
 package io.muond.server.model;
 
+import io.muond.server.log.RequestScope;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
 
@@ -18,7 +19,8 @@ final class SerialQueue {
       before = tail;
       tail = mine;
     }
-    CompletableFuture<T> result = before.thenCompose(ignored -> operation.get());
+    Supplier<CompletableFuture<T>> mineToRun = RequestScope.capture(operation);
+    CompletableFuture<T> result = before.thenCompose(ignored -> mineToRun.get());
     return result.whenComplete((value, failure) -> mine.complete(null));
   }
 }

@@ -2,6 +2,7 @@ package io.muond.server.rpc;
 
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
+import io.muond.server.log.RequestScope;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.Supplier;
@@ -17,8 +18,9 @@ final class Answers {
     this.executor = executor;
   }
 
+  /** It serves the call that this thread works for. */
   Executor executor() {
-    return executor;
+    return RequestScope.capture(executor);
   }
 
   /** Answers by what is known at once. */
@@ -41,7 +43,7 @@ final class Answers {
       var unused = result.whenComplete((value, failure) -> answer(call, value, failure));
     } else {
       var unused =
-          result.whenCompleteAsync((value, failure) -> answer(call, value, failure), executor);
+          result.whenCompleteAsync((value, failure) -> answer(call, value, failure), executor());
     }
   }
 

@@ -62,7 +62,6 @@ final class CheckpointRpc extends CheckpointServiceGrpc.CheckpointServiceImplBas
   @Override
   public void restoreCheckpoint(
       RestoreCheckpointRequest request, StreamObserver<RestoreCheckpointResponse> call) {
-    Caller.current().concerns(request.getModel());
     answers.later(
         call,
         () ->
@@ -76,7 +75,6 @@ final class CheckpointRpc extends CheckpointServiceGrpc.CheckpointServiceImplBas
   @Override
   public void deleteCheckpoint(
       DeleteCheckpointRequest request, StreamObserver<DeleteCheckpointResponse> call) {
-    Caller.current().concerns(request.getModel());
     answers.later(
         call,
         () ->

@@ -81,6 +81,11 @@ final class Connections implements AutoCloseable {
     }
   }
 
+  /** Closes all connections. */
+  void endAll() {
+    open.keySet().forEach(this::end);
+  }
+
   /** Lets the calls on the connection from {@code peer} end, and then closes it. */
   void retire(SocketAddress peer) {
     Channel channel = open.get(peer);

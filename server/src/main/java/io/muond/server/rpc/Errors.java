@@ -3,20 +3,20 @@ package io.muond.server.rpc;
 import com.google.protobuf.Any;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.rpc.ErrorInfo;
-import com.google.rpc.RetryInfo;
+import com.google.rpc.RequestInfo;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
+import io.grpc.protobuf.ProtoUtils;
 import io.grpc.protobuf.StatusProto;
 import io.muond.server.engine.DeviceLostException;
 import io.muond.server.model.MuondException;
 import io.muond.server.model.Refusals;
+import io.muond.server.model.ServerRefusals;
 import io.muond.v1.ErrorReason;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
-import java.time.Duration;
 import java.util.HexFormat;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
@@ -31,11 +31,14 @@ final class Errors {
    */
   private static final int MOST_MESSAGE_BYTES = 1024;
 
-  private static final int MOST_VALUE_BYTES = 512;
   private static final int MOST_BYTES_PER_CHAR = 3;
   private static final String ELLIPSIS = "…";
   private static final Logger logger = LoggerFactory.getLogger(Errors.class);
-  private static final String DOMAIN = "muond.io";
+  private static final Metadata.Key<com.google.rpc.Status> DETAILS =
+      Metadata.Key.of(
+          "grpc-status-details-bin",
+          ProtoUtils.metadataMarshaller(com.google.rpc.Status.getDefaultInstance()));
+
   private static final SecureRandom RANDOM = new SecureRandom();
 
   private Errors() {}
@@ -48,7 +51,7 @@ final class Errors {
       cause = cause.getCause();
     }
     if (cause instanceof MuondException e) {
-      return status(e.reason(), e.getMessage(), e.metadata(), e.retryDelay());
+      return status(e);
     }
     if (cause instanceof DeviceLostException e) {
       return status(Refusals.deviceLost(e));
@@ -61,41 +64,59 @@ final class Errors {
     }
     String incident = HexFormat.of().toHexDigits(RANDOM.nextInt());
     logger.error("incident {}", incident, cause);
-    if (cause instanceof OutOfMemoryError) {
-      return status(
-          ErrorReason.HOST_MEMORY,
-          "the server's process has run out of memory; its log says more about incident "
-              + incident,
-          Map.of("incident", incident));
-    }
     return status(
-        ErrorReason.INTERNAL_FAULT,
-        "a fault of the server's; its log says more about incident " + incident,
-        Map.of("incident", incident));
+        cause instanceof OutOfMemoryError
+            ? ServerRefusals.hostMemoryLost(incident)
+            : ServerRefusals.internalFault(incident));
   }
 
-  private static StatusRuntimeException status(
-      ErrorReason reason, String message, Map<String, String> metadata) {
-    return status(reason, message, metadata, Optional.empty());
-  }
-
-  private static StatusRuntimeException status(
-      ErrorReason reason,
-      String message,
-      Map<String, String> metadata,
-      Optional<Duration> retryDelay) {
-    ErrorInfo.Builder info = ErrorInfo.newBuilder().setDomain(DOMAIN).setReason(reason.name());
-    metadata.forEach((key, value) -> info.putMetadata(key, cut(value, MOST_VALUE_BYTES)));
-    com.google.rpc.Status.Builder status =
+  private static StatusRuntimeException status(MuondException refusal) {
+    Status.Code code = code(refusal.reason());
+    return StatusProto.toStatusRuntimeException(
         com.google.rpc.Status.newBuilder()
-            .setCode(code(reason).value())
-            .setMessage(cut(message, MOST_MESSAGE_BYTES))
-            .addDetails(Any.pack(info.build()));
-    retryDelay.ifPresent(
-        delay ->
-            status.addDetails(
-                Any.pack(RetryInfo.newBuilder().setRetryDelay(Durations.proto(delay)).build())));
-    return StatusProto.toStatusRuntimeException(status.build());
+            .setCode(code.value())
+            .setMessage(cut(refusal.getMessage(), MOST_MESSAGE_BYTES))
+            .addAllDetails(ErrorDetails.of(refusal, code))
+            .build());
+  }
+
+  /**
+   * Adds to what a failed call is told: the call's id, and a reason where gRPC gave none.
+   *
+   * @return the status to end with
+   */
+  static Status complete(Status status, Metadata trailers, String request) {
+    if (status.isOk()) {
+      return status;
+    }
+    Status told = status;
+    if (!trailers.containsKey(DETAILS)) {
+      Optional<MuondException> reason = ofTransport(status);
+      if (reason.isPresent()) {
+        StatusRuntimeException known = status(reason.get());
+        told = known.getStatus();
+        trailers.merge(known.getTrailers());
+      }
+    }
+    com.google.rpc.Status details =
+        StatusProto.fromStatusAndTrailers(told, trailers).toBuilder()
+            .addDetails(Any.pack(RequestInfo.newBuilder().setRequestId(request).build()))
+            .build();
+    trailers.discardAll(DETAILS);
+    trailers.put(DETAILS, details);
+    return told;
+  }
+
+  /** What gRPC's own words mean; what muond says has its reason already. */
+  private static Optional<MuondException> ofTransport(Status status) {
+    String said = status.getDescription() == null ? "" : status.getDescription();
+    return switch (status.getCode()) {
+      case NOT_FOUND -> Optional.of(ServerRefusals.serviceNotFound(said));
+      // Only about how many messages came.
+      case INTERNAL ->
+          Optional.of(Refusals.invalidField("message", said, "one of the method's requests"));
+      default -> Optional.empty();
+    };
   }
 
   /**
@@ -124,7 +145,7 @@ final class Errors {
   }
 
   /** The longest beginning that fits, whole characters and an ellipsis. */
-  private static String cut(String text, int bytes) {
+  static String cut(String text, int bytes) {
     if (text.length() <= bytes / MOST_BYTES_PER_CHAR || bytes(text) <= bytes) {
       return text;
     }
@@ -159,7 +180,8 @@ final class Errors {
           FROZEN_PARAMETER,
           UNKNOWN_WORKER ->
           Status.Code.INVALID_ARGUMENT;
-      case MODEL_NOT_FOUND, CHECKPOINT_NOT_FOUND -> Status.Code.NOT_FOUND;
+      case MODEL_NOT_FOUND, CHECKPOINT_NOT_FOUND, SERVICE_NOT_FOUND -> Status.Code.NOT_FOUND;
+      case METHOD_NOT_FOUND -> Status.Code.UNIMPLEMENTED;
       case MODEL_EXISTS -> Status.Code.ALREADY_EXISTS;
       case MODEL_REWOUND,
           MODEL_DELETED,
@@ -174,6 +196,7 @@ final class Errors {
           STEP_NOT_OPEN,
           STEP_NOT_AVAILABLE,
           DEVICE_LOST,
+          PROTOCOL_NOT_SPOKEN,
           NO_DATA_DIRECTORY ->
           Status.Code.FAILED_PRECONDITION;
       case OUT_OF_MEMORY, HOST_MEMORY, QUOTA_EXCEEDED -> Status.Code.RESOURCE_EXHAUSTED;

@@ -8,22 +8,28 @@ import io.grpc.ForwardingServerCall.SimpleForwardingServerCall;
 import io.grpc.ForwardingServerCallListener.SimpleForwardingServerCallListener;
 import io.grpc.Grpc;
 import io.grpc.Metadata;
+import io.grpc.MethodDescriptor;
 import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.health.v1.HealthGrpc;
+import io.muond.server.log.Printable;
+import io.muond.server.log.RequestScope;
+import io.muond.server.model.Refusals;
 import io.muond.server.security.Caller;
 import io.muond.server.security.Security;
 import io.muond.v1.CheckpointServiceGrpc;
 import io.muond.v1.ErrorReason;
 import io.muond.v1.ModelServiceGrpc;
 import java.net.SocketAddress;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BooleanSupplier;
 
 /**
  * Lets calls in: those whose caller is known and has not had all that it may have. What it refuses,
@@ -46,14 +52,48 @@ final class Gate implements ServerInterceptor {
 
   private final Security security;
   private final Connections connections;
+  private final Door door;
   private final Map<Object, Live> live = new ConcurrentHashMap<>();
 
   /** A call under way. */
-  private record Live(Caller caller, SocketAddress peer, String method) {}
+  private record Live(
+      Caller caller,
+      RequestScope scope,
+      SocketAddress peer,
+      String method,
+      BooleanSupplier received) {
+    private static final String OWN = "muond.";
 
-  Gate(Security security, Connections connections) {
+    /**
+     * Whether an answer is owed. None is while more is to come of the request, nor by calls that
+     * tell of the server itself, for as long as their clients like.
+     */
+    private boolean isOwed() {
+      return method.startsWith(OWN) && received.getAsBoolean();
+    }
+
+    @Override
+    public String toString() {
+      return method
+          + (scope.model().isEmpty() ? "" : " of model \"" + scope.model() + '"')
+          + (caller.principal().isEmpty() ? "" : " by \"" + caller.principal() + '"')
+          + " from "
+          + Printable.address(peer);
+    }
+  }
+
+  /**
+   * @param door refuses requests of which the end comes too late
+   */
+  Gate(Security security, Connections connections, Door door) {
+    this.door = requireNonNull(door, "door is null");
     this.security = requireNonNull(security, "security is null");
     this.connections = requireNonNull(connections, "connections is null");
+  }
+
+  /** The calls under way that are owed an answer. */
+  List<String> owed() {
+    return live.values().stream().filter(Live::isOwed).map(Live::toString).toList();
   }
 
   /** Ends the connections of those whose calls go on though a new one would be refused. */
@@ -88,7 +128,11 @@ final class Gate implements ServerInterceptor {
       audited.refuse(refusal);
       return new ServerCall.Listener<>() {};
     }
-    live.put(audited, new Live(audited.caller, audited.peer, audited.method));
+    audited.scope.by(audited.caller.principal());
+    live.put(
+        audited,
+        new Live(
+            audited.caller, audited.scope, audited.peer, audited.method, () -> audited.received));
     Context context = Context.current().withValue(Caller.KEY, audited.caller);
     try {
       return audited.watch(Contexts.interceptCall(context, audited, headers, next));
@@ -102,6 +146,12 @@ final class Gate implements ServerInterceptor {
   private final class Audited<Q, R> extends SimpleForwardingServerCall<Q, R> {
     private final SocketAddress peer = getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR);
     private final String method = getMethodDescriptor().getFullMethodName();
+    private final RequestScope scope = RequestScope.current();
+    private final MethodDescriptor.MethodType type = getMethodDescriptor().getType();
+
+    /** Whether all of the request is here; of a conversation always. */
+    private volatile boolean received = type == MethodDescriptor.MethodType.BIDI_STREAMING;
+
     private final AtomicBoolean noted = new AtomicBoolean();
     private Caller caller;
     private Runnable end = () -> {};
@@ -132,9 +182,9 @@ final class Gate implements ServerInterceptor {
 
     private void note(String model, String outcome) {
       if (noted.compareAndSet(false, true)) {
-        String about = caller == null || caller.model().isEmpty() ? model : caller.model();
+        String about = scope.model().isEmpty() ? model : scope.model();
         String who = caller == null ? null : caller.principal();
-        security.audit().note(who, peer, method, about, outcome);
+        scope.run(() -> security.audit().note(who, peer, method, about, outcome));
       }
     }
 
@@ -146,6 +196,16 @@ final class Gate implements ServerInterceptor {
 
     private ServerCall.Listener<Q> watch(ServerCall.Listener<Q> listener) {
       return new SimpleForwardingServerCallListener<>(listener) {
+        @Override
+        public void onHalfClose() {
+          if (type.clientSendsOneMessage() && door.isClosed()) {
+            refuse(Refusals.shuttingDown());
+          } else {
+            received = true;
+            super.onHalfClose();
+          }
+        }
+
         @Override
         public void onCancel() {
           if (AUDITED.contains(method)) {

@@ -21,7 +21,6 @@ import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 
 /** The gRPC server: muond's services, health and reflection. */
@@ -38,9 +37,11 @@ public final class GrpcServer implements AutoCloseable {
   /** A connection that has not introduced itself by then is closed. */
   private static final Duration HANDSHAKE = Duration.ofSeconds(20);
 
-  private static final Duration POLL = Duration.ofMillis(5);
+  /** For what was answered to leave, and for clients to close their connections. */
+  private static final Duration LAST_WORDS = Duration.ofMillis(200);
 
-  private final ModelHost models;
+  private final Door door = new Door();
+  private final Gate gate;
   private final Connections connections;
   private final HealthStatusManager health = new HealthStatusManager();
   private final ExecutorService executor;
@@ -70,7 +71,7 @@ public final class GrpcServer implements AutoCloseable {
   public GrpcServer(
       Settings settings, ModelHost models, Security security, ServerInterceptor metrics)
       throws IOException {
-    this.models = requireNonNull(models, "models is null");
+    requireNonNull(models, "models is null");
     this.executor = executor();
     this.connections =
         new Connections(
@@ -84,13 +85,17 @@ public final class GrpcServer implements AutoCloseable {
             steps.definition(),
             new CheckpointRpc(models, answers).bindService(),
             new ServerRpc(models, answers, settings.hasDataDirectory()).bindService());
-    Gate gate = new Gate(security, connections);
+    this.gate = new Gate(security, connections, door);
     NettyServerBuilder builder =
         builder(settings.address(), security)
             // The interceptor added last is called first.
             .intercept(new FaultInterceptor())
+            .intercept(new Handshake())
             .intercept(gate)
-            .intercept(metrics);
+            .intercept(door)
+            .intercept(metrics)
+            .intercept(new Requests())
+            .fallbackHandlerRegistry(new UnknownMethods());
     connections.guard(builder);
     Transport.tune(builder);
     Stream.of(
@@ -148,22 +153,40 @@ public final class GrpcServer implements AutoCloseable {
     return server.getPort();
   }
 
-  /**
-   * Says NOT_SERVING, refuses new work, and waits until open steps have finished and calls have
-   * ended, for {@code timeout} at most.
-   */
-  public void drain(Duration timeout) {
-    long deadline = System.nanoTime() + timeout.toNanos();
+  /** Says NOT_SERVING, and refuses all calls from now on that belong to no step. */
+  public void refuseNewWork() {
     health.enterTerminalState();
-    models.drain();
-    while (models.isWorking() && System.nanoTime() < deadline) {
-      LockSupport.parkNanos(POLL.toNanos());
-    }
+    door.narrow();
+  }
+
+  /** Refuses all calls, and connections. What was let in goes on. */
+  public void refuseCalls() {
+    door.close();
     server.shutdown();
-    while (!server.isTerminated() && System.nanoTime() < deadline) {
-      steps.endIdleCalls(Refusals.shuttingDown());
-      awaitTermination(POLL);
-    }
+  }
+
+  /** Whether no call is owed an answer. */
+  public boolean isIdle() {
+    return gate.owed().isEmpty();
+  }
+
+  /** Ends Step calls that are between two steps. */
+  public void endIdleCalls() {
+    steps.endIdleCalls(Refusals.shuttingDown());
+  }
+
+  /** The calls that are owed an answer, each with its caller. */
+  public List<String> owedCalls() {
+    return gate.owed();
+  }
+
+  /** Ends every call and connection, once what was answered has left. */
+  public void endCalls() {
+    awaitTermination(LAST_WORDS);
+    server.shutdownNow();
+    // A client that does not read keeps its connection open otherwise.
+    awaitTermination(LAST_WORDS);
+    connections.endAll();
   }
 
   private void awaitTermination(Duration time) {

@@ -1,6 +1,7 @@
 package io.muond.server.rpc;
 
 import io.grpc.stub.ServerCallStreamObserver;
+import io.muond.server.log.RequestScope;
 import io.muond.server.model.Inspection;
 import io.muond.v1.InspectModelResponse;
 import java.util.concurrent.CompletableFuture;
@@ -31,16 +32,25 @@ final class InspectCall {
       outbox.finish(e);
       return;
     }
+    RequestScope scope = RequestScope.current();
     var unused =
         copied.whenComplete(
-            (value, failure) -> {
-              if (failure != null) {
-                outbox.finish(failure);
-              } else {
-                note(value);
-                value.send(message -> outbox.send(new Single<>(message)), outbox::finish);
-              }
-            });
+            (value, failure) ->
+                scope.run(
+                    () -> {
+                      if (failure != null) {
+                        outbox.finish(failure);
+                      } else {
+                        send(value, scope);
+                      }
+                    }));
+  }
+
+  private void send(Inspection value, RequestScope scope) {
+    note(value);
+    value.send(
+        message -> outbox.send(new Single<>(message)),
+        failure -> scope.run(() -> outbox.finish(failure)));
   }
 
   private synchronized void note(Inspection begun) {

@@ -62,7 +62,6 @@ final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
 
   @Override
   public void createModel(CreateModelRequest request, StreamObserver<CreateModelResponse> call) {
-    Caller.current().concerns(request.getModel());
     answers.later(
         call,
         () ->
@@ -94,7 +93,6 @@ final class ModelRpc extends ModelServiceGrpc.ModelServiceImplBase {
 
   @Override
   public void deleteModel(DeleteModelRequest request, StreamObserver<DeleteModelResponse> call) {
-    Caller.current().concerns(request.getModel());
     answers.later(
         call,
         () ->

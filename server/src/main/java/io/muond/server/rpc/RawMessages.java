@@ -10,10 +10,12 @@ import java.io.InputStream;
  * thrown where {@link FaultInterceptor} catches it; gRPC itself would call it UNKNOWN.
  */
 final class RawMessages implements MethodDescriptor.Marshaller<InputStream> {
+  static final RawMessages INSTANCE = new RawMessages();
+
   private RawMessages() {}
 
   static ServerServiceDefinition of(ServerServiceDefinition service) {
-    return ServerInterceptors.useMarshalledMessages(service, new RawMessages());
+    return ServerInterceptors.useMarshalledMessages(service, INSTANCE);
   }
 
   @Override

@@ -14,6 +14,7 @@ import io.muond.v1.MeasureGemmRequest;
 import io.muond.v1.MeasureGemmResponse;
 import io.muond.v1.ProcessUse;
 import io.muond.v1.ServerServiceGrpc;
+import io.muond.wire.Protocol;
 
 /** The server service. */
 final class ServerRpc extends ServerServiceGrpc.ServerServiceImplBase {
@@ -44,7 +45,9 @@ final class ServerRpc extends ServerServiceGrpc.ServerServiceImplBase {
             .setMaxMessageBytes(GrpcServer.MAX_MESSAGE_BYTES)
             .setStepTimeout(Durations.proto(host.stepTimeout()))
             .setHasDataDirectory(hasDataDirectory)
-            .setProcessUse(processUse());
+            .setProcessUse(processUse())
+            .setOldestProtocol(Protocol.OURS.oldest())
+            .setNewestProtocol(Protocol.OURS.newest());
     host.devices().all().forEach(device -> info.addDevices(describe(device.engine())));
     return info.build();
   }
@@ -71,7 +74,7 @@ final class ServerRpc extends ServerServiceGrpc.ServerServiceImplBase {
     return description.build();
   }
 
-  private static String version() {
+  static String version() {
     String version = ServerRpc.class.getPackage().getImplementationVersion();
     return version == null ? "development" : version;
   }

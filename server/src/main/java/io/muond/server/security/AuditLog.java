@@ -1,6 +1,6 @@
 package io.muond.server.security;
 
-import java.net.InetSocketAddress;
+import io.muond.server.log.Printable;
 import java.net.SocketAddress;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -11,7 +11,6 @@ import org.slf4j.LoggerFactory;
  */
 public final class AuditLog {
   private static final Logger logger = LoggerFactory.getLogger("audit");
-  private static final int MOST_CHARS = 256;
 
   /**
    * Writes a line.
@@ -27,34 +26,13 @@ public final class AuditLog {
     logger.info(
         "principal={} peer={} call={} model={} outcome={}",
         principal == null ? "-" : quoted(principal),
-        address(peer),
+        Printable.address(peer),
         call,
         quoted(model),
-        printable(outcome));
-  }
-
-  private static String address(SocketAddress peer) {
-    if (peer instanceof InetSocketAddress inet && inet.getAddress() != null) {
-      return inet.getAddress().getHostAddress() + ':' + inet.getPort();
-    }
-    return peer == null ? "-" : printable(peer.toString());
+        Printable.of(outcome));
   }
 
   private static String quoted(String text) {
-    return '"' + printable(text) + '"';
-  }
-
-  /** Names come from outside: none may end the line, or look like another field. */
-  private static String printable(String text) {
-    StringBuilder line = new StringBuilder();
-    for (int i = 0; i < Math.min(text.length(), MOST_CHARS); i++) {
-      char c = text.charAt(i);
-      if (c < ' ' || c > '~' || c == '"' || c == '\\') {
-        line.append(String.format("\\u%04x", (int) c));
-      } else {
-        line.append(c);
-      }
-    }
-    return line.append(text.length() > MOST_CHARS ? "…" : "").toString();
+    return '"' + Printable.of(text) + '"';
   }
 }

@@ -6,17 +6,13 @@ import io.grpc.Context;
 import io.muond.server.model.ModelHost;
 import java.util.function.BooleanSupplier;
 
-/**
- * Who makes a call, and what it is about, as far as is known by now. There is one in the context of
- * every call that has been let in.
- */
+/** Who makes a call. There is one in the context of every call that has been let in. */
 public final class Caller {
   /** In the context of a call. */
   public static final Context.Key<Caller> KEY = Context.key("muond-caller");
 
   private final String principal;
   private final BooleanSupplier known;
-  private volatile String model = "";
 
   /**
    * @param principal {@link ModelHost#ANONYMOUS} on a server that knows nobody
@@ -40,15 +36,5 @@ public final class Caller {
   /** Whether its token is still in the file, its certificate still valid. */
   public boolean isStillKnown() {
     return known.getAsBoolean();
-  }
-
-  /** The model that the call is about, for the audit log; "" if none was named. */
-  public String model() {
-    return model;
-  }
-
-  /** Says which model the call is about. */
-  public void concerns(String name) {
-    model = requireNonNull(name, "name is null");
   }
 }

@@ -29,6 +29,7 @@ import java.util.function.Function;
 /** The real services over TCP, on engines that stay the test's. */
 final class EnginesServer implements AutoCloseable {
   static final int MAX_CONNECTIONS = 100;
+  static final ServerInterceptor NO_METRICS = new NoMetrics();
 
   final ModelHost host;
 
@@ -78,7 +79,7 @@ final class EnginesServer implements AutoCloseable {
               new GrpcServer.Settings(any, store.isPresent(), MAX_CONNECTIONS),
               host,
               security,
-              new NoMetrics());
+              NO_METRICS);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -254,6 +254,9 @@ class ModelLifecycleTest {
     assertThat(refusal(() -> client.step(model, 1, 1))).isEqualTo("UNAVAILABLE/SHUTTING_DOWN");
     assertThat(refusal(() -> client.create(small("n")))).isEqualTo("UNAVAILABLE/SHUTTING_DOWN");
     assertThat(header(model, 1).getStep()).isEqualTo(1);
-    server.server().drain(java.time.Duration.ofSeconds(5));
+    server.server().refuseNewWork();
+    assertThat(health.check(steps).getStatus()).isEqualTo(ServingStatus.NOT_SERVING);
+    assertThat(refusal(() -> client.get("m"))).isEqualTo("UNAVAILABLE/SHUTTING_DOWN");
+    assertThat(refusal(() -> client.step(model, 1, 1))).isEqualTo("UNAVAILABLE/SHUTTING_DOWN");
   }
 }
