@@ -331,8 +331,7 @@ public final class Model {
   boolean dropIncomplete(MuondException reason) {
     boolean incomplete;
     synchronized (state) {
-      incomplete = upload != null || (state.open() != null && !state.isBusy());
-      desk.drop(reason);
+      incomplete = desk.dropIncomplete(reason) || upload != null;
     }
     currentUpload().ifPresent(u -> u.cancel(reason));
     return incomplete;

@@ -277,6 +277,19 @@ final class StepDesk {
     }
   }
 
+  /** Drops steps of which something is still to come; false if there is none. */
+  boolean dropIncomplete(MuondException reason) {
+    OpenStep ahead = state.ahead();
+    boolean incomplete = state.open() != null && !state.isBusy();
+    if (incomplete) {
+      drop(reason);
+    } else if (ahead != null && !ahead.isSealed(state.workers())) {
+      incomplete = true;
+      dropAhead(reason);
+    }
+    return incomplete;
+  }
+
   /** Drops the step after the open one, if there is one. To be called with the lock. */
   void dropAhead(MuondException reason) {
     OpenStep ahead = state.ahead();
