@@ -1,12 +1,5 @@
 package io.muond.server;
 
-import io.micrometer.core.instrument.binder.grpc.MetricCollectingServerInterceptor;
-import io.micrometer.core.instrument.binder.jvm.ClassLoaderMetrics;
-import io.micrometer.core.instrument.binder.jvm.JvmGcMetrics;
-import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
-import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
-import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
-import io.micrometer.core.instrument.binder.system.UptimeMetrics;
 import io.micrometer.core.instrument.config.MeterFilter;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
@@ -16,8 +9,13 @@ import io.muond.server.engine.Engine;
 import io.muond.server.engine.cpu.CpuEngine;
 import io.muond.server.engine.cuda.CudaEngine;
 import io.muond.server.engine.cuda.CudaUnavailableException;
+import io.muond.server.metrics.CallMetrics;
+import io.muond.server.metrics.ConnectionMetrics;
+import io.muond.server.metrics.DeviceMetrics;
 import io.muond.server.metrics.HttpEndpoint;
 import io.muond.server.metrics.ModelMetrics;
+import io.muond.server.metrics.ModelSeries;
+import io.muond.server.metrics.ProcessMetrics;
 import io.muond.server.metrics.ServerMetrics;
 import io.muond.server.model.ModelHost;
 import io.muond.server.model.ModelRegistry;
@@ -71,8 +69,9 @@ final class Daemon implements AutoCloseable {
       Optional<CheckpointStore> checkpoints = checkpoints(config);
       ModelHost models = own(models(config, engines, registry, checkpoints, security));
       restore(models, security);
-      bind(registry, models);
+      bind(config, registry, models, security);
       grpc = own(grpc(config, address, models, security, registry));
+      new ConnectionMetrics(grpc).bindTo(registry);
       http = own(http(config, address, registry, models));
       serving.set(true);
     } catch (Throwable e) {
@@ -167,14 +166,14 @@ final class Daemon implements AutoCloseable {
         security.quotas()::allowance);
   }
 
-  private void bind(PrometheusMeterRegistry registry, ModelHost models) {
+  private void bind(
+      ServerConfig config, PrometheusMeterRegistry registry, ModelHost models, Security security) {
     new ModelMetrics(models).bindTo(registry);
-    new ClassLoaderMetrics().bindTo(registry);
-    new JvmMemoryMetrics().bindTo(registry);
-    own(new JvmGcMetrics()).bindTo(registry);
-    new JvmThreadMetrics().bindTo(registry);
-    new ProcessorMetrics().bindTo(registry);
-    new UptimeMetrics().bindTo(registry);
+    new DeviceMetrics(models.devices()).bindTo(registry);
+    if (config.showsModels(security.isAuthenticating())) {
+      registry.getPrometheusRegistry().register(new ModelSeries(models));
+    }
+    own(new ProcessMetrics(engineKind, config.dataDirectory())).bindTo(registry);
   }
 
   private static GrpcServer grpc(
@@ -192,7 +191,7 @@ final class Daemon implements AutoCloseable {
               config.security.maxConnections),
           models,
           security,
-          new MetricCollectingServerInterceptor(registry));
+          new CallMetrics(registry));
     } catch (IOException e) {
       throw cannotBind("--port", config.host, config.port, e);
     }

@@ -5,10 +5,12 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /** The one thread that computes with the engine, first come, first served. */
 final class EngineThread implements AutoCloseable {
   private final ExecutorService executor;
+  private final AtomicInteger waiting = new AtomicInteger();
 
   EngineThread(String name) {
     executor = Executors.newSingleThreadExecutor(task -> thread(task, name));
@@ -24,8 +26,10 @@ final class EngineThread implements AutoCloseable {
   /** Runs {@code work} on the thread. */
   <T> CompletableFuture<T> submit(Callable<T> work) {
     CompletableFuture<T> result = new CompletableFuture<>();
+    waiting.incrementAndGet();
     executor.execute(
         () -> {
+          waiting.decrementAndGet();
           try {
             result.complete(work.call());
           } catch (Throwable failure) {
@@ -33,6 +37,11 @@ final class EngineThread implements AutoCloseable {
           }
         });
     return result;
+  }
+
+  /** How much was submitted that has not begun. */
+  int waiting() {
+    return waiting.get();
   }
 
   /** Waits for what was submitted, a minute at most. */

@@ -148,6 +148,11 @@ public final class GrpcServer implements AutoCloseable {
     return server.getPort();
   }
 
+  /** How many connections there are, and were refused. */
+  public ConnectionCounts connections() {
+    return connections.counts();
+  }
+
   /**
    * Says NOT_SERVING, refuses new work, and waits until open steps have finished and calls have
    * ended, for {@code timeout} at most.
