@@ -15,6 +15,7 @@ import io.muond.server.metrics.DeviceMetrics;
 import io.muond.server.metrics.HttpEndpoint;
 import io.muond.server.metrics.ModelMetrics;
 import io.muond.server.metrics.ModelSeries;
+import io.muond.server.metrics.Probes;
 import io.muond.server.metrics.ProcessMetrics;
 import io.muond.server.metrics.ServerMetrics;
 import io.muond.server.model.ModelHost;
@@ -22,6 +23,7 @@ import io.muond.server.model.ModelRegistry;
 import io.muond.server.optimizer.MuonOptimizer;
 import io.muond.server.rpc.GrpcServer;
 import io.muond.server.security.Security;
+import io.muond.server.status.StatusPage;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -29,7 +31,9 @@ import java.net.UnknownHostException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
@@ -72,7 +76,7 @@ final class Daemon implements AutoCloseable {
       bind(config, registry, models, security);
       grpc = own(grpc(config, address, models, security, registry));
       new ConnectionMetrics(grpc).bindTo(registry);
-      http = own(http(config, address, registry, models));
+      http = own(http(config, address, pages(config, registry, models, security)));
       serving.set(true);
     } catch (Throwable e) {
       close();
@@ -197,14 +201,21 @@ final class Daemon implements AutoCloseable {
     }
   }
 
-  private HttpEndpoint http(
-      ServerConfig config, InetAddress address, PrometheusMeterRegistry registry, ModelHost models)
+  private Map<String, HttpEndpoint.Page> pages(
+      ServerConfig config, PrometheusMeterRegistry registry, ModelHost models, Security security) {
+    Map<String, HttpEndpoint.Page> pages = new HashMap<>();
+    pages.putAll(
+        Probes.pages(registry, () -> serving.get() && !models.devices().allLost().isDone()));
+    boolean showsModels = config.showsModels(security.isAuthenticating());
+    pages.putAll(new StatusPage(models, grpc, serving::get, showsModels).pages());
+    return pages;
+  }
+
+  private static HttpEndpoint http(
+      ServerConfig config, InetAddress address, Map<String, HttpEndpoint.Page> pages)
       throws StartException {
     try {
-      return new HttpEndpoint(
-          new InetSocketAddress(address, config.httpPort),
-          registry,
-          () -> serving.get() && !models.devices().allLost().isDone());
+      return new HttpEndpoint(new InetSocketAddress(address, config.httpPort), pages);
     } catch (IOException e) {
       throw cannotBind("--http-port", config.host, config.httpPort, e);
     }

@@ -10,6 +10,7 @@ import java.util.OptionalLong;
  * lease.
  *
  * @param principal whose it is
+ * @param incarnation of its history
  * @param everySteps a checkpoint is due after every so many steps; 0 for none
  * @param unsavedSeconds for how long there have been steps that a crash would undo
  * @param elements of all parameters
@@ -21,6 +22,7 @@ public record ModelGlance(
     Model model,
     String principal,
     State state,
+    String incarnation,
     long step,
     OptionalLong durableStep,
     long everySteps,
@@ -60,6 +62,7 @@ public record ModelGlance(
           model,
           principal,
           state(state),
+          ledger.incarnation(),
           ledger.committedStep(),
           ledger.durableStep(),
           spec.everySteps(),
