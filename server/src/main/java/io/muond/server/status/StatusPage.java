@@ -91,17 +91,10 @@ public final class StatusPage {
     for (String pair : query.split("&", -1)) {
       int equals = pair.indexOf('=');
       if (equals > 0) {
-        parameters.put(pair.substring(0, equals), decoded(pair.substring(equals + 1)));
+        parameters.put(
+            pair.substring(0, equals), URLDecoder.decode(pair.substring(equals + 1), UTF_8));
       }
     }
     return parameters;
-  }
-
-  private static String decoded(String text) {
-    try {
-      return URLDecoder.decode(text, UTF_8);
-    } catch (IllegalArgumentException e) {
-      return "";
-    }
   }
 }
