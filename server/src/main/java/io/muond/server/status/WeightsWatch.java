@@ -21,12 +21,12 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The weights of one model as somebody looks at them: measured anew while its steps go on, but not
- * more often than takes a twentieth of a processor. Thread-safe.
+ * more often than takes a tenth of a processor. Thread-safe.
  */
 final class WeightsWatch {
   private static final Logger logger = LoggerFactory.getLogger(WeightsWatch.class);
   private static final long REST = Duration.ofSeconds(2).toNanos();
-  private static final long REST_FACTOR = 19;
+  private static final long REST_FACTOR = 9;
   private static final double NANOS = 1e9;
 
   private final Model model;

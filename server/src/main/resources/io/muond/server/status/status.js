@@ -239,7 +239,7 @@ function histogram(parameter) {
   const { from, to, counts } = parameter.histogram;
   const picture = drawing("svg", {
     class: "histogram",
-    viewBox: "0 0 246 96",
+    viewBox: "0 0 246 74",
     role: "img",
     "aria-label": `${parameter.count} ${parameter.measure} from ${digits(parameter.least)} to ${digits(parameter.most)}`,
   });
@@ -247,16 +247,16 @@ function histogram(parameter) {
   const width = 246 / counts.length;
   counts.forEach((count, i) => {
     if (count === 0) return;
-    const height = Math.max(2, (count / most) * 72);
-    const bar = drawing("rect", { x: i * width + 0.5, y: 78 - height, width: width - 1, height, rx: 1 });
+    const height = Math.max(2, (count / most) * 52);
+    const bar = drawing("rect", { x: i * width + 0.5, y: 56 - height, width: width - 1, height, rx: 1 });
     const edge = (k) => (from + ((to - from) * k) / counts.length).toPrecision(3);
     bar.append(drawing("title", {}, `${count} from ${edge(i)} to ${edge(i + 1)}`));
     picture.append(bar);
   });
-  picture.append(drawing("line", { x1: 0, x2: 246, y1: 78.5, y2: 78.5 }));
-  picture.append(drawing("text", { x: 0, y: 92 }, tick(from)));
-  picture.append(drawing("text", { x: 123, y: 92 }, tick((from + to) / 2)));
-  picture.append(drawing("text", { x: 246, y: 92 }, tick(to)));
+  picture.append(drawing("line", { x1: 0, x2: 246, y1: 56.5, y2: 56.5 }));
+  picture.append(drawing("text", { x: 0, y: 70 }, tick(from)));
+  picture.append(drawing("text", { x: 123, y: 70 }, tick((from + to) / 2)));
+  picture.append(drawing("text", { x: 246, y: 70 }, tick(to)));
   return picture;
 }
 
