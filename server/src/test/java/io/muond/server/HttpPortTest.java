@@ -197,12 +197,20 @@ class HttpPortTest {
     client.deleteModel("empty", false);
   }
 
-  /** A page that is left open keeps no model that its trainer has left. */
+  /**
+   * A page that is left open keeps no model that its trainer has left, try as it may to measure it.
+   */
   @Test
   void lookingIsNoHeartbeat() throws Exception {
     com.google.protobuf.Duration ttl =
-        com.google.protobuf.Duration.newBuilder().setSeconds(1).build();
-    client.createModel(model("leased", Manifold.MANIFOLD_STIEFEL).setLeaseTtl(ttl).build()).close();
+        com.google.protobuf.Duration.newBuilder().setSeconds(3).build();
+    client
+        .createModel(
+            model("leased", Manifold.MANIFOLD_STIEFEL)
+                .setUpload(Upload.getDefaultInstance())
+                .setLeaseTtl(ttl)
+                .build())
+        .close();
     long deadline = System.nanoTime() + Duration.ofSeconds(15).toNanos();
     while (send("GET", "/status/weights.json?model=leased").statusCode() == 200) {
       assertThat(System.nanoTime()).isLessThan(deadline);
