@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.marcnuri.helm.Helm;
 import com.marcnuri.helm.LintResult;
 import com.marcnuri.helm.TemplateCommand;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -50,8 +52,12 @@ class ChartTest {
   }
 
   private static Yaml service(List<Yaml> documents, String name) {
+    return named(documents, "Service", name);
+  }
+
+  private static Yaml named(List<Yaml> documents, String kind, String name) {
     return documents.stream()
-        .filter(d -> "Service".equals(d.at("kind")) && name.equals(d.at("metadata", "name")))
+        .filter(d -> kind.equals(d.at("kind")) && name.equals(d.at("metadata", "name")))
         .findFirst()
         .orElseThrow();
   }
@@ -83,7 +89,9 @@ class ChartTest {
     assertThat(kinds(node))
         .containsExactlyInAnyOrder(
             "ConfigMap",
+            "ConfigMap",
             "PodDisruptionBudget",
+            "PrometheusRule",
             "Service",
             "Service",
             "ServiceMonitor",
@@ -302,11 +310,27 @@ class ChartTest {
     assertThat(the(node, "PodDisruptionBudget").at("spec", "maxUnavailable")).isEqualTo(1);
   }
 
+  /** They are the very files, so there is nothing that could differ. */
+  @Test
+  void alertsAndDashboard() throws IOException {
+    Yaml rules = the(node, "PrometheusRule");
+    String file = Files.readString(Path.of("prometheus", "rules.yml"));
+    assertThat(rules.at("spec")).isEqualTo(Yaml.documents(file).get(0).value());
+    assertThat(rules.at("metadata", "labels", "release")).isEqualTo("prometheus");
+    Yaml dashboard = named(node, "ConfigMap", "training-muond-dashboard");
+    assertThat(dashboard.at("metadata", "labels", "grafana_dashboard")).isEqualTo("1");
+    assertThat(dashboard.at("data", "muond.json").toString().strip())
+        .isEqualTo(Files.readString(Path.of("grafana", "dashboards", "muond.json")).strip());
+    // As the alerts want jobs to be called, which are called as the Service is.
+    assertThat(file).contains("job=~\".*muond.*\"");
+    assertThat(service(node, "training-muond").at("metadata", "name").toString()).contains("muond");
+  }
+
   @Test
   void quotasAreTheServersJson() {
-    Yaml quotas = the(node, "ConfigMap");
-    assertThat(quotas.at("metadata", "name"))
-        .isEqualTo(pod(node).named("quotas", "volumes").at("configMap", "name"));
+    Yaml quotas = named(node, "ConfigMap", "training-muond-quotas");
+    assertThat(pod(node).named("quotas", "volumes").at("configMap", "name"))
+        .isEqualTo(quotas.at("metadata", "name"));
     assertThat(quotas.at("data", "quotas.json"))
         .isEqualTo(
             "{\"default\":{\"device_memory\":\"8GiB\",\"models\":10},"

@@ -29,7 +29,7 @@ class ComposeTest {
         String source = mount.toString().split(":", 2)[0];
         if (!source.startsWith(".")) {
           assertThat(volumes).as("%s", mount).anyMatch(source::equals);
-        } else if (!source.equals("./grafana/dashboards")) {
+        } else {
           assertThat(Path.of(source)).as("%s", mount).isDirectory();
         }
       }
@@ -63,6 +63,9 @@ class ComposeTest {
     Yaml prometheus = read("prometheus", "prometheus.yml");
     assertThat(prometheus.at("scrape_configs", 0, "static_configs", 0, "targets"))
         .isEqualTo(List.of("muond:8471"));
+    for (Object rules : list(prometheus, "rule_files")) {
+      assertThat(Path.of("prometheus", rules.toString())).isRegularFile();
+    }
     Yaml grafana = read("grafana", "provisioning", "datasources", "prometheus.yaml");
     assertThat(grafana.at("datasources", 0, "url")).isEqualTo("http://prometheus:9090");
     assertThat(services).map(Object::toString).contains("muond", "prometheus");

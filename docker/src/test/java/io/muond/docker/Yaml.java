@@ -38,6 +38,11 @@ record Yaml(Object value) {
     return new Yaml(at(keys));
   }
 
+  /** The entries of the sequence there. */
+  List<Yaml> list(Object... keys) {
+    return ((List<?>) at(keys)).stream().map(Yaml::new).toList();
+  }
+
   /** What {@code key} says in each mapping of the sequence there. */
   List<Object> each(Object key, Object... keys) {
     return at(keys) instanceof List<?> list

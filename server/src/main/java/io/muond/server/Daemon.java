@@ -1,12 +1,5 @@
 package io.muond.server;
 
-import io.micrometer.core.instrument.binder.grpc.MetricCollectingServerInterceptor;
-import io.micrometer.core.instrument.binder.jvm.ClassLoaderMetrics;
-import io.micrometer.core.instrument.binder.jvm.JvmGcMetrics;
-import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
-import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
-import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
-import io.micrometer.core.instrument.binder.system.UptimeMetrics;
 import io.micrometer.core.instrument.config.MeterFilter;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
@@ -16,14 +9,21 @@ import io.muond.server.engine.Engine;
 import io.muond.server.engine.cpu.CpuEngine;
 import io.muond.server.engine.cuda.CudaEngine;
 import io.muond.server.engine.cuda.CudaUnavailableException;
+import io.muond.server.metrics.CallMetrics;
+import io.muond.server.metrics.ConnectionMetrics;
+import io.muond.server.metrics.DeviceMetrics;
 import io.muond.server.metrics.HttpEndpoint;
 import io.muond.server.metrics.ModelMetrics;
+import io.muond.server.metrics.ModelSeries;
+import io.muond.server.metrics.Probes;
+import io.muond.server.metrics.ProcessMetrics;
 import io.muond.server.metrics.ServerMetrics;
 import io.muond.server.model.ModelHost;
 import io.muond.server.model.ModelRegistry;
 import io.muond.server.optimizer.MuonOptimizer;
 import io.muond.server.rpc.GrpcServer;
 import io.muond.server.security.Security;
+import io.muond.server.status.StatusPage;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -31,7 +31,9 @@ import java.net.UnknownHostException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
@@ -72,9 +74,10 @@ final class Daemon implements AutoCloseable {
       Optional<CheckpointStore> checkpoints = checkpoints(config);
       models = own(models(config, engines, registry, checkpoints, security));
       restore(models, security);
-      bind(registry, models);
+      bind(config, registry, models, security);
       grpc = own(grpc(config, address, models, security, registry));
-      http = own(http(config, address, registry, models));
+      new ConnectionMetrics(grpc).bindTo(registry);
+      http = own(http(config, address, pages(config, registry, models, security)));
       serving.set(true);
     } catch (Throwable e) {
       close();
@@ -168,14 +171,14 @@ final class Daemon implements AutoCloseable {
         security.quotas()::allowance);
   }
 
-  private void bind(PrometheusMeterRegistry registry, ModelHost models) {
+  private void bind(
+      ServerConfig config, PrometheusMeterRegistry registry, ModelHost models, Security security) {
     new ModelMetrics(models).bindTo(registry);
-    new ClassLoaderMetrics().bindTo(registry);
-    new JvmMemoryMetrics().bindTo(registry);
-    own(new JvmGcMetrics()).bindTo(registry);
-    new JvmThreadMetrics().bindTo(registry);
-    new ProcessorMetrics().bindTo(registry);
-    new UptimeMetrics().bindTo(registry);
+    new DeviceMetrics(models.devices()).bindTo(registry);
+    if (config.showsModels(security.isAuthenticating())) {
+      registry.getPrometheusRegistry().register(new ModelSeries(models));
+    }
+    own(new ProcessMetrics(engineKind, config.dataDirectory())).bindTo(registry);
   }
 
   private static GrpcServer grpc(
@@ -193,20 +196,27 @@ final class Daemon implements AutoCloseable {
               config.security.maxConnections),
           models,
           security,
-          new MetricCollectingServerInterceptor(registry));
+          new CallMetrics(registry));
     } catch (IOException e) {
       throw cannotBind("--port", config.host, config.port, e);
     }
   }
 
-  private HttpEndpoint http(
-      ServerConfig config, InetAddress address, PrometheusMeterRegistry registry, ModelHost models)
+  private Map<String, HttpEndpoint.Page> pages(
+      ServerConfig config, PrometheusMeterRegistry registry, ModelHost models, Security security) {
+    Map<String, HttpEndpoint.Page> pages = new HashMap<>();
+    pages.putAll(
+        Probes.pages(registry, () -> serving.get() && !models.devices().allLost().isDone()));
+    boolean showsModels = config.showsModels(security.isAuthenticating());
+    pages.putAll(new StatusPage(models, grpc, serving::get, showsModels).pages());
+    return pages;
+  }
+
+  private static HttpEndpoint http(
+      ServerConfig config, InetAddress address, Map<String, HttpEndpoint.Page> pages)
       throws StartException {
     try {
-      return new HttpEndpoint(
-          new InetSocketAddress(address, config.httpPort),
-          registry,
-          () -> serving.get() && !models.devices().allLost().isDone());
+      return new HttpEndpoint(new InetSocketAddress(address, config.httpPort), pages);
     } catch (IOException e) {
       throw cannotBind("--http-port", config.host, config.httpPort, e);
     }

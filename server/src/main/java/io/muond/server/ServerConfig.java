@@ -45,8 +45,18 @@ final class ServerConfig {
       defaultValue = "8471",
       paramLabel = "PORT",
       converter = PortConverter.class,
-      description = "port of /metrics and /healthz, 0 for any (default: ${DEFAULT-VALUE})")
+      description = "port of /status, /metrics and /healthz, 0 for any (default: ${DEFAULT-VALUE})")
   int httpPort;
+
+  @Option(
+      names = "--show-models",
+      arity = "0..1",
+      fallbackValue = "true",
+      paramLabel = "true|false",
+      description =
+          "name models, and whose they are, on the HTTP port: in /status and in metrics by model"
+              + " (default: unless the server asks who calls)")
+  private Boolean showModels;
 
   @Option(
       names = "--engine",
@@ -127,6 +137,15 @@ final class ServerConfig {
   Level logLevel;
 
   @Mixin SecurityConfig security;
+
+  /**
+   * Whether the HTTP port, which asks nobody for a name, tells of each model.
+   *
+   * @param authenticating whether the gRPC port asks for one
+   */
+  boolean showsModels(boolean authenticating) {
+    return showModels == null ? !authenticating : showModels;
+  }
 
   Optional<Path> dataDirectory() {
     return Optional.ofNullable(dataDirectory);

@@ -6,6 +6,7 @@ import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.binder.MeterBinder;
 import io.muond.server.model.Model;
+import io.muond.server.model.ModelGlance;
 import io.muond.server.model.ModelHost;
 import io.muond.v1.ParameterReport;
 import java.util.function.ToDoubleFunction;
@@ -22,6 +23,17 @@ public final class ModelMetrics implements MeterBinder {
   public void bindTo(MeterRegistry registry) {
     gauge("muond.models", "Models", m -> m.list().size()).register(registry);
     gauge("muond.parameters", "Parameters of all models", m -> sum(Model::parameterCount))
+        .register(registry);
+    gauge("muond.steps.open", "Models with a step under way", ModelMetrics::working)
+        .register(registry);
+    gauge("muond.draining", "1 while no new work is taken", m -> m.isDraining() ? 1 : 0)
+        .register(registry);
+    gauge(
+            "muond.unsaved.max",
+            "For how long any model that has checkpoints written has had steps that a crash would"
+                + " undo",
+            ModelMetrics::unsaved)
+        .baseUnit("seconds")
         .register(registry);
     gauge("muond.staging", "Gradients of open steps, as they came", m -> sum(Model::stagedBytes))
         .baseUnit("bytes")
@@ -48,6 +60,18 @@ public final class ModelMetrics implements MeterBinder {
 
   private static double resident(ModelHost models) {
     return models.devices().all().stream().mapToDouble(d -> d.engine().allocatedBytes()).sum();
+  }
+
+  private static double working(ModelHost models) {
+    return models.list().stream().filter(Model::isWorking).count();
+  }
+
+  private static double unsaved(ModelHost models) {
+    return models.glances().stream()
+        .filter(g -> g.everySteps() > 0)
+        .mapToDouble(ModelGlance::unsavedSeconds)
+        .max()
+        .orElse(0);
   }
 
   private double sum(ToDoubleFunction<Model> value) {

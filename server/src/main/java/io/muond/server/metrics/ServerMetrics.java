@@ -12,16 +12,18 @@ import java.util.EnumMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CompletionException;
+import java.util.stream.Stream;
 
-/** Counts and times steps and the bytes that they move. Every meter exists from the start. */
+/**
+ * Counts and times steps, the bytes that they move, and checkpoints. Every meter exists from the
+ * start.
+ */
 public final class ServerMetrics implements StepObserver {
-  private static final Duration[] BUCKETS = {
-    Duration.ofMillis(1),
-    Duration.ofMillis(10),
-    Duration.ofMillis(100),
-    Duration.ofSeconds(1),
-    Duration.ofSeconds(10)
-  };
+  /** Three to a decade: what is read between two of them is off by a third at most. */
+  private static final Duration[] BUCKETS =
+      Stream.of(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
+          .map(Duration::ofMillis)
+          .toArray(Duration[]::new);
 
   private final Timer stage;
   private final Timer compute;
@@ -29,6 +31,10 @@ public final class ServerMetrics implements StepObserver {
   private final Map<Result, Counter> steps = new EnumMap<>(Result.class);
   private final Counter gradientBytes;
   private final Counter weightBytes;
+  private final Timer checkpoints;
+  private final Counter checkpointBytes;
+  private final Counter checkpointFailures;
+  private final Counter damagedCheckpoints;
 
   /** What became of a step. README.md says what each of them means. */
   private enum Result {
@@ -51,15 +57,26 @@ public final class ServerMetrics implements StepObserver {
       steps.put(result, counter(registry, result));
     }
     gradientBytes =
-        Counter.builder("muond.gradient")
-            .baseUnit("bytes")
-            .description("Gradients staged, as they came over the wire")
+        bytes(registry, "muond.gradient", "Gradients staged, as they came over the wire");
+    weightBytes = bytes(registry, "muond.weight", "Weights read, as they went over the wire");
+    checkpoints =
+        Timer.builder("muond.checkpoint.duration")
+            .description("Time of writing checkpoints")
+            .serviceLevelObjectives(BUCKETS)
             .register(registry);
-    weightBytes =
-        Counter.builder("muond.weight")
-            .baseUnit("bytes")
-            .description("Weights read, as they went over the wire")
+    checkpointBytes = bytes(registry, "muond.checkpoint", "Checkpoints written");
+    checkpointFailures =
+        Counter.builder("muond.checkpoint.failures")
+            .description("Checkpoints that could not be written")
             .register(registry);
+    damagedCheckpoints =
+        Counter.builder("muond.checkpoints.damaged")
+            .description("Checkpoints found not to be what they were written as")
+            .register(registry);
+  }
+
+  private static Counter bytes(MeterRegistry registry, String name, String description) {
+    return Counter.builder(name).baseUnit("bytes").description(description).register(registry);
   }
 
   private static Timer phase(MeterRegistry registry, String phase) {
@@ -114,6 +131,22 @@ public final class ServerMetrics implements StepObserver {
     Result result = result(cause);
     // There was no step yet that could have been aborted.
     steps.get(result == Result.ABORTED ? Result.REFUSED : result).increment();
+  }
+
+  @Override
+  public void saved(double seconds, long bytes) {
+    checkpoints.record(duration(seconds));
+    checkpointBytes.increment((double) bytes);
+  }
+
+  @Override
+  public void notSaved() {
+    checkpointFailures.increment();
+  }
+
+  @Override
+  public void foundDamaged() {
+    damagedCheckpoints.increment();
   }
 
   private static Result result(Throwable cause) {

@@ -48,6 +48,11 @@ public final class Device implements AutoCloseable {
     return engine.loss();
   }
 
+  /** How much work waits for its thread. */
+  public int waiting() {
+    return thread.waiting();
+  }
+
   /**
    * Runs {@code work} of {@code party} on the thread that computes. If it fails because the device
    * is lost, that is said.

@@ -6,6 +6,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * The one thread that computes with the engine. Whoever has had the least of its time comes next:
@@ -14,6 +15,7 @@ import java.util.concurrent.TimeUnit;
 final class EngineThread implements AutoCloseable {
   private final ExecutorService executor;
   private final FairQueue<Runnable> queue = new FairQueue<>();
+  private final AtomicInteger waiting = new AtomicInteger();
 
   EngineThread(String name) {
     executor = Executors.newSingleThreadExecutor(task -> thread(task, name));
@@ -29,9 +31,11 @@ final class EngineThread implements AutoCloseable {
   /** Runs {@code work} of {@code party} on the thread. */
   <T> CompletableFuture<T> submit(Party party, Callable<T> work) {
     CompletableFuture<T> result = new CompletableFuture<>();
+    waiting.incrementAndGet();
     Callable<T> captured = RequestScope.captureCallable(work);
     Runnable run =
         () -> {
+          waiting.decrementAndGet();
           try {
             result.complete(captured.call());
           } catch (Throwable failure) {
@@ -59,6 +63,11 @@ final class EngineThread implements AutoCloseable {
         queue.charge(next.party(), (System.nanoTime() - begun) * 1e-9);
       }
     }
+  }
+
+  /** How much was submitted that has not begun. */
+  int waiting() {
+    return waiting.get();
   }
 
   /** Waits for what was submitted, a minute at most. */

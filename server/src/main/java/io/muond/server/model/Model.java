@@ -344,7 +344,7 @@ public final class Model {
   }
 
   /** Whether a step or an upload is going on. */
-  boolean isWorking() {
+  public boolean isWorking() {
     synchronized (state) {
       return state.open() != null || state.isBusy();
     }

@@ -11,6 +11,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
@@ -63,7 +64,7 @@ public final class ModelHost implements AutoCloseable {
         new Platform(
             new Devices(engines.stream().map(e -> new Device(e, optimizers.apply(e)))),
             timer,
-            new ModelStore(checkpoints, storage),
+            new ModelStore(checkpoints, storage, observer),
             observer,
             () -> draining,
             new Inspections(),
@@ -90,7 +91,8 @@ public final class ModelHost implements AutoCloseable {
       return known;
     }
     return registries.computeIfAbsent(
-        principal, p -> registry(p, platform.with(new ModelStore(store(p), storage))));
+        principal,
+        p -> registry(p, platform.with(new ModelStore(store(p), storage, platform.observer()))));
   }
 
   /** Opened when it is first needed, and kept open: each is a directory of its own. */
@@ -149,6 +151,19 @@ public final class ModelHost implements AutoCloseable {
         .map(ModelRegistry::list)
         .flatMap(Collection::stream)
         .toList();
+  }
+
+  /** How all models of all principals are, by principal and name. */
+  public List<ModelGlance> glances() {
+    return new TreeMap<>(registries)
+        .entrySet().stream()
+            .flatMap(e -> e.getValue().list().stream().map(m -> ModelGlance.of(e.getKey(), m)))
+            .toList();
+  }
+
+  /** Whether {@link #drain} was called. */
+  public boolean isDraining() {
+    return draining;
   }
 
   /** Refuses new models, uploads and steps from now on. */

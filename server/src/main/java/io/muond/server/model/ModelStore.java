@@ -23,11 +23,14 @@ final class ModelStore {
 
   private final Optional<CheckpointStore> store;
   private final Executor storage;
-  private final Upkeep upkeep = new Upkeep();
+  private final StepObserver observer;
+  private final Upkeep upkeep;
 
-  ModelStore(Optional<CheckpointStore> store, Executor storage) {
+  ModelStore(Optional<CheckpointStore> store, Executor storage, StepObserver observer) {
     this.store = requireNonNull(store, "store is null");
     this.storage = requireNonNull(storage, "storage is null");
+    this.observer = requireNonNull(observer, "observer is null");
+    this.upkeep = new Upkeep(observer);
   }
 
   /** What a checkpoint says of its model. */
@@ -92,9 +95,26 @@ final class ModelStore {
         "",
         () -> {
           CheckpointInfo info =
-              store().save(model.name(), contents.meta(), tensors.weights(), tensors.state());
+              watched(
+                  () ->
+                      store()
+                          .save(model.name(), contents.meta(), tensors.weights(), tensors.state()));
           return new Written(info, settle(model, info, contents.origin()));
         });
+  }
+
+  /** Writes a checkpoint, and tells the observer how it went. */
+  private CheckpointInfo watched(Callable<CheckpointInfo> writing) throws Exception {
+    long began = System.nanoTime();
+    CheckpointInfo written;
+    try {
+      written = writing.call();
+    } catch (Throwable failure) {
+      observer.notSaved();
+      throw failure;
+    }
+    observer.saved((System.nanoTime() - began) / 1e9, written.sizeBytes());
+    return written;
   }
 
   /**
@@ -108,7 +128,11 @@ final class ModelStore {
         "",
         () -> {
           CheckpointInfo info =
-              store().replace(model.name(), contents.meta(), tensors.weights(), tensors.state());
+              watched(
+                  () ->
+                      store()
+                          .replace(
+                              model.name(), contents.meta(), tensors.weights(), tensors.state()));
           return settle(model, info, contents.origin());
         });
   }

@@ -17,6 +17,7 @@ final class StepLedger {
   private final int repeatable;
   private Point now;
   private Optional<Durable> durable = Optional.empty();
+  private OptionalLong unsavedSince = OptionalLong.empty();
 
   /**
    * @param repeatable how many of the last steps can be repeated, 1 or 2
@@ -149,10 +150,25 @@ final class StepLedger {
   /** The history stands at {@code next} from now on. */
   void advance(Point next) {
     now = next;
+    noteUnsaved();
   }
 
   /** What a crash cannot undo from now on; empty if it undoes everything. */
   void setDurable(Optional<Durable> now) {
     durable = now;
+    noteUnsaved();
+  }
+
+  private void noteUnsaved() {
+    if (now.step() <= durableStep().orElse(0)) {
+      unsavedSince = OptionalLong.empty();
+    } else if (unsavedSince.isEmpty()) {
+      unsavedSince = OptionalLong.of(System.nanoTime());
+    }
+  }
+
+  /** For how many seconds there have been steps that a crash would undo, 0 if there are none. */
+  double unsavedSeconds() {
+    return unsavedSince.isPresent() ? (System.nanoTime() - unsavedSince.getAsLong()) / 1e9 : 0;
   }
 }

@@ -21,6 +21,19 @@ public interface StepObserver {
   void refused(Throwable cause);
 
   /**
+   * A checkpoint was written.
+   *
+   * @param bytes on disk
+   */
+  void saved(double seconds, long bytes);
+
+  /** A checkpoint could not be written. */
+  void notSaved();
+
+  /** A checkpoint was found not to be what it was written as. */
+  void foundDamaged();
+
+  /**
    * Where a step's time went, in seconds.
    *
    * @param stage from its opening to the last worker's commit
@@ -49,5 +62,14 @@ public interface StepObserver {
 
         @Override
         public void refused(Throwable cause) {}
+
+        @Override
+        public void saved(double seconds, long bytes) {}
+
+        @Override
+        public void notSaved() {}
+
+        @Override
+        public void foundDamaged() {}
       };
 }

@@ -23,9 +23,17 @@ final class Upkeep {
   /** Found not to be what they were written as, or not to be the model's, since the start. */
   private final Set<String> damaged = ConcurrentHashMap.newKeySet();
 
+  private final StepObserver observer;
+
+  Upkeep(StepObserver observer) {
+    this.observer = observer;
+  }
+
   /** A checkpoint cannot be used. */
   void markDamaged(CheckpointInfo checkpoint) {
-    damaged.add(key(checkpoint));
+    if (damaged.add(key(checkpoint))) {
+      observer.foundDamaged();
+    }
   }
 
   boolean isDamaged(CheckpointInfo checkpoint) {

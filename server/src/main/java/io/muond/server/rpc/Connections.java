@@ -24,6 +24,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.function.BiConsumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -38,6 +39,8 @@ final class Connections implements AutoCloseable {
   private final int most;
   private final BiConsumer<SocketAddress, String> onFailedHandshake;
   private final AtomicInteger count = new AtomicInteger();
+  private final LongAdder refused = new LongAdder();
+  private final LongAdder failedHandshakes = new LongAdder();
   private final Map<SocketAddress, Channel> open = new ConcurrentHashMap<>();
   private final EventLoopGroup accepting;
   private final EventLoopGroup working;
@@ -70,6 +73,11 @@ final class Connections implements AutoCloseable {
         Epoll.isAvailable() ? new EpollServerSocketChannel() : new NioServerSocketChannel();
     listener.pipeline().addLast(new Admission());
     return listener;
+  }
+
+  /** How many there are, and were refused. */
+  ConnectionCounts counts() {
+    return new ConnectionCounts(count.get(), refused.sum(), failedHandshakes.sum());
   }
 
   /** Closes the connection from {@code peer}, if there still is one: its calls are cancelled. */
@@ -108,6 +116,7 @@ final class Connections implements AutoCloseable {
       Channel channel = (Channel) accepted;
       if (count.incrementAndGet() > most) {
         count.decrementAndGet();
+        refused.increment();
         channel.unsafe().closeForcibly();
         warn();
         return;
@@ -153,6 +162,7 @@ final class Connections implements AutoCloseable {
                 .addListener(
                     done -> {
                       if (!done.isSuccess()) {
+                        failedHandshakes.increment();
                         onFailedHandshake.accept(peer, fault(done.cause()));
                       }
                     });

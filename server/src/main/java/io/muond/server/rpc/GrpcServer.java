@@ -153,6 +153,11 @@ public final class GrpcServer implements AutoCloseable {
     return server.getPort();
   }
 
+  /** How many connections there are, and were refused. */
+  public ConnectionCounts connections() {
+    return connections.counts();
+  }
+
   /** Says NOT_SERVING, and refuses all calls from now on that belong to no step. */
   public void refuseNewWork() {
     health.enterTerminalState();

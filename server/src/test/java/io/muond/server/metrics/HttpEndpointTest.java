@@ -25,7 +25,7 @@ class HttpEndpointTest {
     PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
     List<Socket> stopped = new ArrayList<>();
     try (HttpEndpoint http =
-        new HttpEndpoint(new InetSocketAddress(here, 0), registry, () -> true)) {
+        new HttpEndpoint(new InetSocketAddress(here, 0), Probes.pages(registry, () -> true))) {
       for (int i = 0; i < 4; i++) {
         Socket socket = new Socket(here, http.port());
         stopped.add(socket);

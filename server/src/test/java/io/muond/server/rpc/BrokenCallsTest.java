@@ -93,6 +93,15 @@ class BrokenCallsTest {
 
     @Override
     public void refused(Throwable cause) {}
+
+    @Override
+    public void saved(double seconds, long bytes) {}
+
+    @Override
+    public void notSaved() {}
+
+    @Override
+    public void foundDamaged() {}
   }
 
   private static void await(BooleanSupplier condition) {

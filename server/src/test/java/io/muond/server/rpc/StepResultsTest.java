@@ -11,6 +11,7 @@ import io.grpc.stub.ClientCallStreamObserver;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.muond.server.metrics.HttpEndpoint;
+import io.muond.server.metrics.Probes;
 import io.muond.server.metrics.ServerMetrics;
 import io.muond.v1.AbortStepRequest;
 import io.muond.v1.DeleteModelRequest;
@@ -59,7 +60,8 @@ class StepResultsTest {
             stepTimeout, Duration.ofMillis(20), Optional.empty(), new ServerMetrics(registry));
     http =
         new HttpEndpoint(
-            new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), registry, () -> true);
+            new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
+            Probes.pages(registry, () -> true));
     client = server.client();
     model = client.create(small("m"));
   }
