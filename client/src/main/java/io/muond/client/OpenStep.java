@@ -249,7 +249,8 @@ public final class OpenStep {
       if (message.envelope().hasReport()) {
         collector.report(message.envelope().getReport());
       }
-      message.forEachChunk(collector::chunk);
+      boolean provisional = message.envelope().getProvisional();
+      message.forEachChunk(chunk -> collector.chunk(chunk, provisional));
     }
 
     @Override

@@ -35,9 +35,16 @@ final class StepCollector {
     report = message;
   }
 
-  void chunk(Chunk chunk) {
-    if (report == null) {
-      throw Errors.of(Status.Code.INTERNAL, "the server sent weights before the step's report");
+  /**
+   * @param provisional whether the server says that it is of a step that is not committed yet
+   */
+  void chunk(Chunk chunk, boolean provisional) {
+    if (provisional == (report != null)) {
+      throw Errors.of(
+          Status.Code.INTERNAL,
+          provisional
+              ? "the server sent provisional weights after the step's report"
+              : "the server sent weights before the step's report");
     }
     order.next(chunk);
     weights.accept(chunk);

@@ -157,7 +157,8 @@ final class StepStream
     if (message.envelope().hasReport()) {
       first.collector.report(message.envelope().getReport());
     }
-    message.forEachChunk(first.collector::chunk);
+    boolean provisional = message.envelope().getProvisional();
+    message.forEachChunk(chunk -> first.collector.chunk(chunk, provisional));
     return first.collector.complete() ? flights.remove() : null;
   }
 

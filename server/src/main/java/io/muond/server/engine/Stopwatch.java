@@ -10,6 +10,15 @@ public interface Stopwatch {
   void stop();
 
   /**
+   * Whether the device is done with what was asked for up to the last stop. Not for sequences that
+   * have a key.
+   */
+  boolean isStopped();
+
+  /** Waits until it is. */
+  void await();
+
+  /**
    * The seconds between start and stop, summed if there were several pairs since the sequence
    * began. To be called when the results of the sequence have been read.
    */

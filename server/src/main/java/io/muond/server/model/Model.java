@@ -132,8 +132,9 @@ public final class Model {
     return new StepWriter(this, desk.find(header));
   }
 
-  CompletableFuture<Committed> commit(StepTicket ticket, CommitOptions options) {
-    return during(() -> committer.commit(ticket, options));
+  CompletableFuture<Committed> commit(
+      StepTicket ticket, CommitOptions options, Consumer<WeightsReader> onEarly) {
+    return during(() -> committer.commit(ticket, options, onEarly));
   }
 
   /**

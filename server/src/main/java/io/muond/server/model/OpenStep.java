@@ -2,9 +2,11 @@ package io.muond.server.model;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 
 /**
  * The step that is open: who contributes what, and who waits for it. Guarded by the model's lock,
@@ -84,7 +86,40 @@ final class OpenStep {
   }
 
   /** A call that waits for the step. */
-  record Waiting(StepOptions options, CompletableFuture<Committed> answer) {}
+  static final class Waiting {
+    private final StepOptions options;
+    private final Consumer<WeightsReader> onEarly;
+    private final CompletableFuture<Committed> answer = new CompletableFuture<>();
+    private WeightsReader early;
+
+    private Waiting(StepOptions options, Consumer<WeightsReader> onEarly) {
+      this.options = options;
+      this.onEarly = onEarly;
+    }
+
+    StepOptions options() {
+      return options;
+    }
+
+    CompletableFuture<Committed> answer() {
+      return answer;
+    }
+
+    /** A reader of the step's weights as they are finished, if the call has one. */
+    Optional<WeightsReader> early() {
+      return Optional.ofNullable(early);
+    }
+
+    /** To be followed by {@link #tellEarly}. */
+    void setEarly(WeightsReader reader) {
+      early = reader;
+    }
+
+    /** Hands the reader to the call; to be called without the lock. */
+    void tellEarly() {
+      onEarly.accept(early);
+    }
+  }
 
   long number() {
     return number;
@@ -133,10 +168,13 @@ final class OpenStep {
     return missing;
   }
 
-  CompletableFuture<Committed> await(StepOptions callOptions) {
-    CompletableFuture<Committed> answer = new CompletableFuture<>();
-    waiting.add(new Waiting(callOptions, answer));
-    return answer;
+  /**
+   * @param onEarly takes a reader of weights that are finished, if the step is computed for one
+   */
+  CompletableFuture<Committed> await(StepOptions callOptions, Consumer<WeightsReader> onEarly) {
+    Waiting call = new Waiting(callOptions, onEarly);
+    waiting.add(call);
+    return call.answer;
   }
 
   List<Waiting> waiting() {

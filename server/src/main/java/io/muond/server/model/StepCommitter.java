@@ -5,12 +5,15 @@ import io.muond.server.model.StepComputation.Outcome;
 import io.muond.server.model.StepLedger.Point;
 import io.muond.server.model.StepObserver.StepTimes;
 import io.muond.v1.CommitOptions;
+import io.muond.v1.DataType;
 import io.muond.v1.StepReport;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.function.Consumer;
 
 /** Commits the steps of one model: the last worker's commit computes, all of them are answered. */
 final class StepCommitter {
@@ -24,7 +27,11 @@ final class StepCommitter {
     this.observer = model.observer();
   }
 
-  CompletableFuture<Committed> commit(StepTicket ticket, CommitOptions message) {
+  /**
+   * @param onEarly takes a reader of weights that are finished, if the options ask for one
+   */
+  CompletableFuture<Committed> commit(
+      StepTicket ticket, CommitOptions message, Consumer<WeightsReader> onEarly) {
     StepOptions options = StepOptions.read(message, model.spec(), ticket.header().getStep());
     if (ticket.isRepeat()) {
       return repeat(ticket, options);
@@ -42,7 +49,7 @@ final class StepCommitter {
         seal(ticket, options);
         last = occupyIfSealed(step);
       }
-      answer = step.isSettled() ? null : step.await(options);
+      answer = step.isSettled() ? null : step.await(options, onEarly);
     }
     ticket.part().tellSealed();
     if (answer == null) {
@@ -88,11 +95,35 @@ final class StepCommitter {
             .exclusively(
                 () ->
                     model
-                        .computeInSpare(shard -> shard.computation().run(step))
+                        .vacateSpare()
+                        .thenCompose(vacated -> compute(step))
                         .thenCompose(all -> finish(step, Outcome.merge(all), sealed))
                         .handle((report, failure) -> settle(step, report, failure)))
             // Settling does not fail: this is a model that was deleted before its turn came.
             .exceptionally(deleted -> settle(step, null, deleted));
+  }
+
+  private CompletableFuture<List<Outcome>> compute(OpenStep step) {
+    List<OpenStep.Waiting> curious = new ArrayList<>();
+    List<WeightsReader> readers = new ArrayList<>();
+    int spare;
+    synchronized (state) {
+      spare = 1 - model.shards().committedBuffer();
+      for (OpenStep.Waiting call : step.waiting()) {
+        if (call.options().provisional()) {
+          DataType type = call.options().returnWeights().orElseThrow();
+          call.setEarly(model.weights().pinSpare(step.number(), type));
+          call.early().ifPresent(readers::add);
+          curious.add(call);
+        }
+      }
+    }
+    curious.forEach(OpenStep.Waiting::tellEarly);
+    Optional<EarlyWeights> early =
+        readers.isEmpty()
+            ? Optional.empty()
+            : Optional.of(new EarlyWeights(model.spec(), model.shards(), spare, readers));
+    return model.shards().onEach(shard -> shard.computation().run(step, early));
   }
 
   /** Saves the step if that is due, and only then makes it the model's last one. */
@@ -198,10 +229,12 @@ final class StepCommitter {
 
   private Answer answer(OpenStep.Waiting waiting, StepReport report, Throwable failure) {
     if (failure != null) {
+      waiting.early().ifPresent(WeightsReader::close);
       return new Answer(waiting.answer(), null, failure);
     }
     try {
-      return new Answer(waiting.answer(), answer(waiting.options(), report, false), null);
+      Committed committed = answer(waiting.options(), report, false, waiting.early());
+      return new Answer(waiting.answer(), committed, null);
     } catch (Throwable e) {
       return new Answer(waiting.answer(), null, e);
     }
@@ -218,7 +251,8 @@ final class StepCommitter {
   }
 
   /** To be called with the lock, while the step is still the last one. */
-  private Committed answer(StepOptions options, StepReport report, boolean repeated) {
+  private Committed answer(
+      StepOptions options, StepReport report, boolean repeated, Optional<WeightsReader> early) {
     StepReport.Builder full = report.toBuilder().setRepeatedStep(repeated);
     long committed = state.ledger().committedStep();
     if (options.returnWeights().isPresent() && report.getStep() != committed) {
@@ -227,7 +261,11 @@ final class StepCommitter {
     state.ledger().durableStep().ifPresent(full::setDurableStep);
     state.ledger().fallbackStep().ifPresent(full::setFallbackStep);
     Optional<WeightsReader> weights =
-        options.returnWeights().map(type -> model.weights().pin(model.spec().parameters(), type));
+        early.or(
+            () ->
+                options
+                    .returnWeights()
+                    .map(type -> model.weights().pin(model.spec().parameters(), type)));
     return new Committed(full.build(), weights);
   }
 
@@ -265,6 +303,6 @@ final class StepCommitter {
     state.ledger().locate(ticket.header());
     CommittedStep record = state.ledger().find(ticket.header().getStep()).orElseThrow();
     observer.repeated();
-    return answer(options, record.report(), true);
+    return answer(options, record.report(), true, Optional.empty());
   }
 }

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -55,8 +56,12 @@ final class StepComputation implements AutoCloseable {
     }
   }
 
-  /** Computes {@code step}. Committed weights and momentum stay as they are. */
-  Outcome run(OpenStep step) {
+  /**
+   * Computes {@code step}. Committed weights and momentum stay as they are.
+   *
+   * @param early is told of what is finished while others compute, if anybody wants to know
+   */
+  Outcome run(OpenStep step, Optional<EarlyWeights> early) {
     long started = System.nanoTime();
     List<StepRunner.Given> given = new ArrayList<>();
     for (int b = 0; b < layout.batches().size(); b++) {
@@ -64,7 +69,12 @@ final class StepComputation implements AutoCloseable {
     }
     double[] weights = step.parts().values().stream().mapToDouble(part -> part.weight).toArray();
     StepRunner.Done done =
-        runner.run(given, weights, step.options().reportDetail(), workspace.memory());
+        runner.run(
+            given,
+            weights,
+            step.options().reportDetail(),
+            workspace.memory(),
+            early.map(e -> b -> e.finished(layout.batches().get(b))));
     SortedMap<Integer, ParameterReport> reports = new TreeMap<>();
     double optimumSeconds = 0;
     for (int b = 0; b < given.size(); b++) {

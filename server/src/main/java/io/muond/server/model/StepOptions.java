@@ -64,9 +64,18 @@ final class StepOptions {
     }
     requireKnown("report_detail", message.getReportDetailValue(), message.getReportDetail());
     requireKnown("return_weights", message.getReturnWeightsValue(), message.getReturnWeights());
+    if (message.getProvisionalWeights()
+        && message.getReturnWeights() == DataType.DATA_TYPE_UNSPECIFIED) {
+      throw Refusals.invalidField("provisional_weights", true, "false without return_weights");
+    }
     if (message.getReportDetail() == REPORT_DETAIL_OPTIMUM) {
       pieces.forEach(piece -> requireOptimum(piece, hostBytes));
     }
+  }
+
+  /** Whether weights may come before the report. */
+  boolean provisional() {
+    return message.getProvisionalWeights();
   }
 
   private static String field(String group) {

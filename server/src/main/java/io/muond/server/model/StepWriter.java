@@ -42,9 +42,16 @@ public final class StepWriter {
     return ticket.part().contribution.onClose(executor, action);
   }
 
-  /** Commits this worker's part; completes when the step is committed, or refused. */
-  public CompletableFuture<Committed> commit(CommitOptions options) {
-    return model.commit(ticket, options);
+  /**
+   * Commits this worker's part; completes when the step is committed, or refused.
+   *
+   * @param onEarly takes a reader of weights that are finished while others compute, if the options
+   *     ask for one, and at once; they are worth nothing if the step is refused. It is the reader
+   *     that comes with the answer
+   */
+  public CompletableFuture<Committed> commit(
+      CommitOptions options, Consumer<WeightsReader> onEarly) {
+    return model.commit(ticket, options, onEarly);
   }
 
   /** Bytes of this worker's part that are here. */

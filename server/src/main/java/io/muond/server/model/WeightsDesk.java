@@ -62,6 +62,17 @@ final class WeightsDesk {
     return wanted;
   }
 
+  /**
+   * A reader of weights that a step computes now, to be given them as they are finished. To be
+   * called with the lock.
+   */
+  WeightsReader pinSpare(long step, DataType type) {
+    int spare = 1 - model.shards().committedBuffer();
+    String incarnation = model.state().ledger().incarnation();
+    Snapshot snapshot = new Snapshot(model.name(), incarnation, step, spare, List.of());
+    return new WeightsReader(readers, snapshot, type, model.observer()::weightBytes);
+  }
+
   /** A reader of the committed weights. To be called with the lock. */
   WeightsReader pin(List<ParameterSpec> parameters, DataType type) {
     Shards shards = model.shards();

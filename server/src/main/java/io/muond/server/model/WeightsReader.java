@@ -7,6 +7,7 @@ import io.muond.wire.ChunkHead;
 import io.muond.wire.OutgoingChunk;
 import io.muond.wire.Scratch;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.IntConsumer;
@@ -26,6 +27,7 @@ public final class WeightsReader implements AutoCloseable {
   private final long step;
   private final int buffer;
   private final List<Source> sources;
+  private volatile Runnable onMore = () -> {};
   private final DataType dataType;
   private final ElementType elementType;
   private final IntConsumer observer;
@@ -54,7 +56,7 @@ public final class WeightsReader implements AutoCloseable {
     this.incarnation = snapshot.incarnation();
     this.step = snapshot.step();
     this.buffer = snapshot.buffer();
-    this.sources = snapshot.sources();
+    this.sources = new ArrayList<>(snapshot.sources());
     this.dataType = dataType;
     this.elementType = Wire.elementType(dataType);
     this.observer = observer;
@@ -65,6 +67,24 @@ public final class WeightsReader implements AutoCloseable {
     return model;
   }
 
+  /** Another parameter's weights are there. */
+  void add(Source more) {
+    synchronized (this) {
+      sources.add(more);
+    }
+    onMore.run();
+  }
+
+  /** Runs {@code action} whenever there is more to read; to be set before it is first read. */
+  public void onMore(Runnable action) {
+    onMore = action;
+  }
+
+  /** Whether there is something to read now. */
+  public synchronized boolean hasNext() {
+    return ended != null || (!closed && source < sources.size());
+  }
+
   long step() {
     return step;
   }
@@ -73,9 +93,13 @@ public final class WeightsReader implements AutoCloseable {
     return buffer;
   }
 
+  private synchronized List<Source> allSources() {
+    return List.copyOf(sources);
+  }
+
   /** As of when, and how many bytes follow. */
   public WeightsHeader header() {
-    long floats = sources.stream().mapToLong(s -> s.weights().floats()).sum();
+    long floats = allSources().stream().mapToLong(s -> s.weights().floats()).sum();
     return WeightsHeader.newBuilder()
         .setIncarnation(incarnation)
         .setStep(step)

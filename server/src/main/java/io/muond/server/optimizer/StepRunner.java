@@ -10,6 +10,10 @@ import io.muond.server.linalg.Carver;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 
 /**
@@ -107,13 +111,31 @@ public final class StepRunner implements AutoCloseable {
    * @param workspace of {@link #workspaceFloats}
    */
   public Done run(List<Given> given, double[] weights, ReportDetail detail, Memory workspace) {
+    return run(given, weights, detail, workspace, Optional.empty());
+  }
+
+  /**
+   * As above; such a sequence is not recorded.
+   *
+   * @param finished is told of each batch, by its index, when its new weights are there: before the
+   *     others', if possible
+   */
+  public Done run(
+      List<Given> given,
+      double[] weights,
+      ReportDetail detail,
+      Memory workspace,
+      Optional<IntConsumer> finished) {
     Session session = new Session(given, weights, detail, workspace);
     double[] inputs = session.allInputs();
     if (inputs.length > 0) {
       engine.compute().write(inputs, session.inputs);
     }
     Key key = session.key();
-    List<Effort> efforts = recorder.run(key, () -> session.enqueue(key != null));
+    List<Effort> efforts =
+        finished.isEmpty()
+            ? recorder.run(key, () -> session.enqueue(key != null, batch -> {}))
+            : recorder.run(null, () -> session.enqueueTelling(key != null, finished.get()));
     return new Done(session.steps, efforts, engine.compute().read(session.report), detail);
   }
 
@@ -195,8 +217,9 @@ public final class StepRunner implements AutoCloseable {
 
     /**
      * @param beside whether small batches may run beside each other: not if they read results
+     * @param then is told of each batch that was asked for
      */
-    List<Effort> enqueue(boolean beside) {
+    List<Effort> enqueue(boolean beside, IntConsumer then) {
       List<Effort> efforts = new ArrayList<>();
       for (int b = 0; b < steps.size(); b++) {
         if (beside) {
@@ -210,11 +233,37 @@ public final class StepRunner implements AutoCloseable {
         }
         efforts.add(steps.get(b).enqueue(watch));
         watch.stop();
+        then.accept(b);
       }
       if (beside) {
         recorder.join();
       }
       return efforts;
+    }
+
+    /** Tells of each batch as soon as it is seen to be finished. */
+    List<Effort> enqueueTelling(boolean beside, IntConsumer finished) {
+      Set<Integer> left = new TreeSet<>();
+      List<Effort> efforts =
+          enqueue(
+              beside,
+              asked -> {
+                left.add(asked);
+                left.removeIf(b -> tellIfStopped(b, finished));
+              });
+      for (int b : left) {
+        recorder.stopwatch(b).await();
+        finished.accept(b);
+      }
+      return efforts;
+    }
+
+    private boolean tellIfStopped(int batch, IntConsumer finished) {
+      boolean stopped = recorder.stopwatch(batch).isStopped();
+      if (stopped) {
+        finished.accept(batch);
+      }
+      return stopped;
     }
   }
 

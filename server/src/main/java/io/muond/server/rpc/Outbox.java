@@ -14,7 +14,7 @@ final class Outbox<T> {
   private static final int READY_BYTES = 1 << 20;
 
   private final ServerCallStreamObserver<T> call;
-  private final Runnable onEmpty;
+  private final Runnable onSent;
   private final Deque<Source<T>> sources = new ArrayDeque<>();
   private boolean finishing;
   private Throwable failure;
@@ -29,16 +29,21 @@ final class Outbox<T> {
      */
     boolean next(Consumer<T> to);
 
+    /** Whether that is known already; whoever makes it true has the outbox drained. */
+    default boolean isReady() {
+      return true;
+    }
+
     @Override
     default void close() {}
   }
 
   /**
-   * @param onEmpty runs when everything has been handed over
+   * @param onSent runs when all of a source has been handed over
    */
-  Outbox(ServerCallStreamObserver<T> call, Runnable onEmpty) {
+  Outbox(ServerCallStreamObserver<T> call, Runnable onSent) {
     this.call = call;
-    this.onEmpty = onEmpty;
+    this.onSent = onSent;
     call.setOnReadyThreshold(READY_BYTES);
   }
 
@@ -54,9 +59,9 @@ final class Outbox<T> {
     drain();
   }
 
-  /** Whether everything has been handed over. */
-  synchronized boolean isEmpty() {
-    return sources.isEmpty();
+  /** How many sources have not been handed over. */
+  synchronized int size() {
+    return sources.size();
   }
 
   /** Ends the call after everything before, with a failure if there is one. */
@@ -70,19 +75,19 @@ final class Outbox<T> {
 
   /** Sends as much as the transport takes now. */
   void drain() {
-    boolean emptied;
+    boolean sent;
     synchronized (this) {
-      boolean before = sources.isEmpty();
-      while (!ended && !sources.isEmpty() && call.isReady()) {
+      int before = sources.size();
+      while (!ended && !sources.isEmpty() && sources.peek().isReady() && call.isReady()) {
         sendNext();
       }
       if (!ended && finishing && sources.isEmpty()) {
         end();
       }
-      emptied = !before && sources.isEmpty() && !ended;
+      sent = !ended && sources.size() < before;
     }
-    if (emptied) {
-      onEmpty.run();
+    if (sent) {
+      onSent.run();
     }
   }
 

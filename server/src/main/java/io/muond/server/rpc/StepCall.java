@@ -7,14 +7,12 @@ import io.muond.server.model.ModelRegistry;
 import io.muond.server.model.MuondException;
 import io.muond.server.model.Refusals;
 import io.muond.server.model.StepWriter;
+import io.muond.server.model.WeightsReader;
 import io.muond.v1.CommitOptions;
 import io.muond.v1.StepHeader;
 import io.muond.v1.StepRequest;
-import io.muond.v1.StepResponse;
 import io.muond.wire.ChunkedMessage;
 import io.muond.wire.OutgoingMessage;
-import java.util.ArrayDeque;
-import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.BiConsumer;
@@ -40,14 +38,8 @@ final class StepCall implements StreamObserver<ChunkedMessage<StepRequest>> {
   /** A message has been asked for. */
   private boolean asked;
 
-  /** Steps that are not answered yet, in order. */
-  private final Queue<CompletableFuture<Committed>> commits = new ArrayDeque<>();
-
   /** How many steps may wait for their answers while another is filled. */
   private int mostUnanswered;
-
-  /** What ends the call once the steps before it are answered. */
-  private Throwable failure;
 
   private boolean halfClosed;
   private boolean ended;
@@ -145,41 +137,27 @@ final class StepCall implements StreamObserver<ChunkedMessage<StepRequest>> {
   }
 
   private void commit(CommitOptions options) {
-    CompletableFuture<Committed> committed = writer.commit(options);
+    StepAnswer answer = new StepAnswer(StepAnswer.Kind.STEP);
+    CompletableFuture<Committed> committed =
+        writer.commit(options, weights -> early(answer, weights));
     writer = null;
     forget.run();
-    commits.add(committed);
-    then(committed, (any, failure) -> answer());
+    // Here, so that answers keep the order of the steps.
+    outbox.send(answer);
+    then(committed, (result, refusal) -> settle(answer, result, refusal));
   }
 
-  /** Answers the steps that have been committed, each after those before it. */
-  private void answer() {
-    while (!commits.isEmpty() && commits.peek().isDone()) {
-      then(commits.remove(), this::committed);
-    }
-    if (failure != null && commits.isEmpty()) {
-      outbox.finish(failure);
-    }
+  private void early(StepAnswer answer, WeightsReader weights) {
+    weights.onMore(() -> executor.execute(outbox::drain));
+    answer.begin(weights);
   }
 
-  private void committed(Committed committed, Throwable refusal) {
-    if (refusal != null) {
-      // Those behind it are dropped with it, and so is what they would have been told.
-      commits.forEach(StepCall::forgo);
-      commits.clear();
-      failure = refusal;
-      fail(refusal);
-    } else {
-      outbox.send(
-          new CommittedSource(
-              committed,
-              report -> StepResponse.newBuilder().setReport(report).build(),
-              StepResponse.getDefaultInstance()));
+  private void settle(StepAnswer answer, Committed committed, Throwable refusal) {
+    answer.settle(committed, refusal);
+    if (refusal != null && !ended) {
+      leave(refusal);
     }
-  }
-
-  private static void forgo(CompletableFuture<Committed> answer) {
-    var unused = answer.thenAccept(Committed::close);
+    outbox.drain();
   }
 
   /** On to the next message, if it is time for it, or to the end. */
@@ -187,17 +165,13 @@ final class StepCall implements StreamObserver<ChunkedMessage<StepRequest>> {
     if (ended || working) {
       return;
     }
-    int unanswered = unanswered();
+    int unanswered = outbox.size();
     if (halfClosed && unanswered == 0) {
       conclude();
     } else if (!halfClosed && !asked && unanswered <= mostUnanswered) {
       asked = true;
       call.request(1);
     }
-  }
-
-  private int unanswered() {
-    return commits.size() + (outbox.isEmpty() ? 0 : 1);
   }
 
   private void conclude() {
@@ -227,19 +201,15 @@ final class StepCall implements StreamObserver<ChunkedMessage<StepRequest>> {
 
   /** Ends the call if it is between two steps. */
   synchronized void endIfIdle(MuondException reason) {
-    if (!working && writer == null && unanswered() == 0 && !ended) {
+    if (!working && writer == null && outbox.size() == 0 && !ended) {
       fail(reason);
     }
   }
 
-  private void fail(Throwable why) {
-    if (failure == null) {
-      failure = why;
-    }
+  /** Ends the call once what was committed before is answered. */
+  private void fail(Throwable failure) {
     if (!ended) {
-      leave(why);
-    }
-    if (commits.isEmpty()) {
+      leave(failure);
       outbox.finish(failure);
     }
   }

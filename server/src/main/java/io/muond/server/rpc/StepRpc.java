@@ -5,7 +5,6 @@ import io.grpc.ServerServiceDefinition;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.ServerCalls;
 import io.grpc.stub.StreamObserver;
-import io.muond.server.model.Committed;
 import io.muond.server.model.ModelHost;
 import io.muond.server.model.ModelRegistry;
 import io.muond.server.model.MuondException;
@@ -13,7 +12,6 @@ import io.muond.server.security.Caller;
 import io.muond.v1.AbortStepRequest;
 import io.muond.v1.AbortStepResponse;
 import io.muond.v1.CommitStepRequest;
-import io.muond.v1.CommitStepResponse;
 import io.muond.v1.FillStepRequest;
 import io.muond.v1.OpenStepRequest;
 import io.muond.v1.OpenStepResponse;
@@ -22,6 +20,7 @@ import io.muond.v1.StepServiceGrpc;
 import io.muond.wire.OutgoingMessage;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
 
 /** The step service. */
 final class StepRpc extends StepServiceGrpc.StepServiceImplBase {
@@ -83,29 +82,30 @@ final class StepRpc extends StepServiceGrpc.StepServiceImplBase {
     Outbox<OutgoingMessage> outbox = new Outbox<>(call, () -> {});
     call.setOnReadyHandler(outbox::drain);
     call.setOnCancelHandler(outbox::cancel);
+    Executor executor = answers.executor();
+    StepAnswer answer = new StepAnswer(StepAnswer.Kind.COMMIT_STEP);
     try {
       var unused =
           models()
               .get(request.getHeader().getModel())
               .find(request.getHeader())
-              .commit(request.getOptions())
+              .commit(
+                  request.getOptions(),
+                  weights -> {
+                    weights.onMore(() -> executor.execute(outbox::drain));
+                    answer.begin(weights);
+                  })
               .whenCompleteAsync(
-                  (committed, failure) -> answer(outbox, committed, failure), answers.executor());
+                  (committed, refusal) -> {
+                    answer.settle(committed, refusal);
+                    outbox.drain();
+                  },
+                  executor);
+      outbox.send(answer);
+      outbox.finish(null);
     } catch (Throwable e) {
       outbox.finish(e);
     }
-  }
-
-  private static void answer(
-      Outbox<OutgoingMessage> outbox, Committed committed, Throwable failure) {
-    if (failure == null) {
-      outbox.send(
-          new CommittedSource(
-              committed,
-              report -> CommitStepResponse.newBuilder().setReport(report).build(),
-              CommitStepResponse.getDefaultInstance()));
-    }
-    outbox.finish(failure);
   }
 
   @Override

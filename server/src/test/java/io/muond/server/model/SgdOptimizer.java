@@ -31,6 +31,9 @@ public final class SgdOptimizer implements Optimizer {
   /** Steps take a permit each; tests drain it to hold them back. */
   public final Semaphore permits = new Semaphore(Integer.MAX_VALUE);
 
+  /** Whether each batch of a step takes its permit for good. */
+  public volatile boolean takesPermits;
+
   /** The next initialization, projection or step writes its results and fails so, unchecked. */
   public volatile Throwable failure;
 
@@ -174,7 +177,9 @@ public final class SgdOptimizer implements Optimizer {
     public Effort enqueue(Stopwatch watch) {
       begun.countDown();
       permits.acquireUninterruptibly();
-      permits.release();
+      if (!takesPermits) {
+        permits.release();
+      }
       StepBuffers buffers = input.buffers();
       float[] w = get(buffers.weights());
       if (spec.rule().frozen()) {

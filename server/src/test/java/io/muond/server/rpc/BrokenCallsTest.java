@@ -121,10 +121,13 @@ class BrokenCallsTest {
     StepWriter first = m.open(header, "first").join();
     StepWriter second = m.open(header, "second").join();
     gradients(model, 1).forEach(chunk -> first.stage(new ProtoChunk(chunk)));
-    CompletableFuture<?> waiting = first.commit(options());
+    CompletableFuture<?> waiting = first.commit(options(), weights -> {});
     m.abort(header).join();
     assertThat(reason(() -> waiting.join())).isEqualTo(ErrorReason.STEP_ABORTED);
-    assertThat(reason(() -> second.commit(options()).orTimeout(5, TimeUnit.SECONDS).join()))
+    assertThat(
+            reason(
+                () ->
+                    second.commit(options(), weights -> {}).orTimeout(5, TimeUnit.SECONDS).join()))
         .isEqualTo(ErrorReason.STEP_ABORTED);
   }
 

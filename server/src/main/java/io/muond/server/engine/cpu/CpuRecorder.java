@@ -47,6 +47,15 @@ final class CpuRecorder implements Recorder {
       nanos += System.nanoTime();
     }
 
+    /** The CPU computes at once. */
+    @Override
+    public boolean isStopped() {
+      return true;
+    }
+
+    @Override
+    public void await() {}
+
     @Override
     public double seconds() {
       return nanos * 1e-9;

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.function.BooleanSupplier;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_record_flags;
+import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
 import jcuda.driver.JCudaDriver;
 
@@ -60,6 +61,20 @@ final class CudaStopwatch implements Stopwatch, AutoCloseable {
     } else {
       check(JCudaDriver.cuEventRecord(event, stream), "cuEventRecord");
     }
+  }
+
+  @Override
+  public boolean isStopped() {
+    int state = JCudaDriver.cuEventQuery(events.get(used - 1));
+    if (state != CUresult.CUDA_ERROR_NOT_READY) {
+      check(state, "cuEventQuery");
+    }
+    return state == CUresult.CUDA_SUCCESS;
+  }
+
+  @Override
+  public void await() {
+    check(JCudaDriver.cuEventSynchronize(events.get(used - 1)), "cuEventSynchronize");
   }
 
   @Override
