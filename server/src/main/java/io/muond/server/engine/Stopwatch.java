@@ -9,13 +9,13 @@ public interface Stopwatch {
 
   void stop();
 
-  /**
-   * Whether the device is done with what was asked for up to the last stop. Not for sequences that
-   * have a key.
-   */
-  boolean isStopped();
+  /** Whether what was asked for is done by the time that the call which asks for it returns. */
+  boolean isAtOnce();
 
-  /** Waits until it is. */
+  /**
+   * Waits until the device is done with what was asked for up to the last stop. Not for sequences
+   * that have a key.
+   */
   void await();
 
   /**

@@ -11,8 +11,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
-import java.util.TreeSet;
 import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 
@@ -241,29 +239,15 @@ public final class StepRunner implements AutoCloseable {
       return efforts;
     }
 
-    /** Tells of each batch as soon as it is seen to be finished. */
+    /** Tells of each batch that it is finished, in order. */
     List<Effort> enqueueTelling(boolean beside, IntConsumer finished) {
-      Set<Integer> left = new TreeSet<>();
-      List<Effort> efforts =
-          enqueue(
-              beside,
-              asked -> {
-                left.add(asked);
-                left.removeIf(b -> tellIfStopped(b, finished));
-              });
-      for (int b : left) {
+      boolean atOnce = recorder.stopwatch(0).isAtOnce();
+      List<Effort> efforts = enqueue(beside, atOnce ? finished : batch -> {});
+      for (int b = 0; b < steps.size() && !atOnce; b++) {
         recorder.stopwatch(b).await();
         finished.accept(b);
       }
       return efforts;
-    }
-
-    private boolean tellIfStopped(int batch, IntConsumer finished) {
-      boolean stopped = recorder.stopwatch(batch).isStopped();
-      if (stopped) {
-        finished.accept(batch);
-      }
-      return stopped;
     }
   }
 

@@ -70,7 +70,7 @@ final class ErrorDetails {
   /** The name that the field has in its message. */
   private static String field(MuondException refusal) {
     return switch (refusal.reason()) {
-      case INVALID_FIELD -> refusal.metadata().get("field");
+      case INVALID_FIELD, CALL_MALFORMED -> refusal.metadata().get("field");
       case UNKNOWN_WORKER -> "worker";
       case DUPLICATE_PARAMETER -> "parameters.name";
       case SHAPE_MISMATCH -> "chunks.shape";

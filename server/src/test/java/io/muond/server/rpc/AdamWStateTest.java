@@ -136,7 +136,7 @@ class AdamWStateTest {
             .addAllChunks(TestClient.gradients(model, 99))
             .build();
     assertThat(TestClient.refusal(() -> client.stepMessages(uncommitted)))
-        .isEqualTo("INVALID_ARGUMENT/INVALID_FIELD");
+        .isEqualTo("INVALID_ARGUMENT/CALL_MALFORMED");
     client.steps().abortStep(AbortStepRequest.newBuilder().setHeader(header).build());
     step(model, 3);
     step(model, 4);

@@ -78,7 +78,7 @@ class LimitsTest {
     for (MethodDescriptor<?, ?> method : methods) {
       assertThat(refusalOf(method, garbage))
           .as(method.getFullMethodName())
-          .isEqualTo("INVALID_ARGUMENT/INVALID_FIELD");
+          .isEqualTo("INVALID_ARGUMENT/CALL_MALFORMED");
     }
   }
 

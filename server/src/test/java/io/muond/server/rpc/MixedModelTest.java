@@ -3,12 +3,14 @@ package io.muond.server.rpc;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import com.google.protobuf.ByteString;
 import com.google.protobuf.TextFormat;
 import io.muond.server.engine.Engine;
 import io.muond.server.engine.TestEngines;
 import io.muond.server.engine.cpu.CpuEngine;
 import io.muond.v1.CommitOptions;
 import io.muond.v1.CreateModelRequest;
+import io.muond.v1.DataType;
 import io.muond.v1.Model;
 import io.muond.v1.Parameter;
 import io.muond.v1.StepHeader;
@@ -17,7 +19,9 @@ import io.muond.v1.StepResponse;
 import io.muond.v1.StepServiceGrpc;
 import io.muond.v1.TensorChunk;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -160,6 +164,33 @@ class MixedModelTest {
   @Test
   void stepsThatOverlapMakeTheSameModel() {
     assertThat(steppedByTwo(true)).isEqualTo(steppedByTwo(false));
+  }
+
+  /** On a device that computes while others do, too. */
+  @Test
+  void weightsThatComeEarlyAreTheStepsWeights() {
+    try (EnginesServer server = new EnginesServer(engines, Optional.empty())) {
+      TestClient client = server.client();
+      Model model = client.create(model(PARAMETERS));
+      CommitOptions early =
+          CommitOptions.newBuilder()
+              .setLearningRate(0.1)
+              .setReturnWeights(DataType.DATA_TYPE_FLOAT32)
+              .setProvisionalWeights(true)
+              .build();
+      for (int step = 1; step <= 6; step++) {
+        StepRequest request = request(model, step, "", step).toBuilder().setCommit(early).build();
+        Map<String, ByteString> received = new HashMap<>();
+        for (StepResponse answer : client.stepMessages(request)) {
+          if (answer.hasChunk()) {
+            received.put(answer.getChunk().getParameter(), answer.getChunk().getData());
+          }
+        }
+        List<ByteString> all =
+            model.getParametersList().stream().map(p -> received.get(p.getName())).toList();
+        assertThat(all).as("step %d", step).isEqualTo(client.weights("m"));
+      }
+    }
   }
 
   /** Columns and kernel positions included, whose elements are dealt to other places. */

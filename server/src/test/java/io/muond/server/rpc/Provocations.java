@@ -102,6 +102,7 @@ final class Provocations {
     StepHeader header = header(model, 1);
     Parameter w = model.getParameters(0);
     switch (reason) {
+      case CALL_MALFORMED -> client.stepMessages(StepRequest.newBuilder().setOpen(header).build());
       case MODEL_EXISTS -> client.create(small("m"));
       case MISSING_PARAMETER -> client.step(whole(header, List.of(), options()));
       case UNKNOWN_PARAMETER -> step(header, chunk(parameter("x", 4, 3), 0, 1, 2));

@@ -115,7 +115,7 @@ class UnreadableCheckpointsTest {
     forge(
         (store, meta) ->
             saveAgain(store, meta(meta, meta.modelSpec(), store.meta("m", first).ledger())));
-    assertUnreadable("manifest.json", "ledger: last step 1 (expected: 2)");
+    assertUnreadable("manifest.json", "ledger: record of step 1 (expected: 2)");
   }
 
   private static ByteString cut(ByteString bytes) {

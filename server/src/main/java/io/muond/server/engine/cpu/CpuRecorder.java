@@ -47,9 +47,8 @@ final class CpuRecorder implements Recorder {
       nanos += System.nanoTime();
     }
 
-    /** The CPU computes at once. */
     @Override
-    public boolean isStopped() {
+    public boolean isAtOnce() {
       return true;
     }
 
