@@ -172,7 +172,13 @@ final class Errors {
 
   /** What the server says more of a failure, or null. */
   private static <T extends Message> T detail(Throwable failure, Class<T> kind) {
-    com.google.rpc.Status status = StatusProto.fromThrowable(failure);
+    com.google.rpc.Status status;
+    try {
+      status = StatusProto.fromThrowable(failure);
+    } catch (IllegalArgumentException e) {
+      // The details are of another status: somebody has made one of two.
+      return null;
+    }
     if (status == null) {
       return null;
     }

@@ -3,7 +3,10 @@ package io.muond.client;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.grpc.Metadata;
 import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import io.grpc.protobuf.lite.ProtoLiteUtils;
 import io.muond.v1.ErrorReason;
 import java.io.IOException;
 import java.util.Map;
@@ -67,6 +70,26 @@ class GarbledTest {
         .isInstanceOf(MuondException.class)
         .hasMessage("open: nonsense");
     assertThat(tries).hasValue(5);
+  }
+
+  /** Without a guard the call's end would be lost, and whoever waits for it would wait for ever. */
+  @Test
+  void detailsOfAnotherStatusAreNotBelieved() {
+    Metadata trailers = new Metadata();
+    trailers.put(
+        Metadata.Key.of(
+            "grpc-status-details-bin",
+            ProtoLiteUtils.metadataMarshaller(com.google.rpc.Status.getDefaultInstance())),
+        com.google.rpc.Status.newBuilder().setCode(Status.Code.NOT_FOUND.value()).build());
+    AtomicInteger tries = new AtomicInteger();
+    server.disturb(
+        point -> {
+          if (point.equals("open") && tries.incrementAndGet() <= 2) {
+            throw new StatusRuntimeException(Status.INTERNAL.withDescription("x"), trailers);
+          }
+        });
+    assertThat(step(StepOptions.learningRate(0.5)).report().getStep()).isEqualTo(1);
+    assertThat(tries).hasValue(3);
   }
 
   @Test
