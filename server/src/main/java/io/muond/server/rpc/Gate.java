@@ -53,6 +53,7 @@ final class Gate implements ServerInterceptor {
   private final Security security;
   private final Connections connections;
   private final Door door;
+  private final Backlog backlog;
   private final Map<Object, Live> live = new ConcurrentHashMap<>();
 
   /** A call under way. */
@@ -84,8 +85,10 @@ final class Gate implements ServerInterceptor {
 
   /**
    * @param door refuses requests of which the end comes too late
+   * @param backlog is told of calls whose clients do not take what they are sent
    */
-  Gate(Security security, Connections connections, Door door) {
+  Gate(Security security, Connections connections, Door door, Backlog backlog) {
+    this.backlog = requireNonNull(backlog, "backlog is null");
     this.door = requireNonNull(door, "door is null");
     this.security = requireNonNull(security, "security is null");
     this.connections = requireNonNull(connections, "connections is null");
@@ -160,6 +163,18 @@ final class Gate implements ServerInterceptor {
       super(call);
     }
 
+    @Override
+    public void sendMessage(R message) {
+      super.sendMessage(message);
+      if (!isReady()) {
+        backlog.stands(this, peer);
+        if (isReady()) {
+          // It went on in between, of which it was told before.
+          backlog.moves(this);
+        }
+      }
+    }
+
     private void refuse(Throwable refusal) {
       StatusRuntimeException failure = Errors.status(refusal);
       close(failure.getStatus(), failure.getTrailers());
@@ -189,6 +204,7 @@ final class Gate implements ServerInterceptor {
     }
 
     private void ended() {
+      backlog.moves(this);
       if (live.remove(this) != null) {
         end.run();
       }
@@ -204,6 +220,12 @@ final class Gate implements ServerInterceptor {
             received = true;
             super.onHalfClose();
           }
+        }
+
+        @Override
+        public void onReady() {
+          backlog.moves(Audited.this);
+          super.onReady();
         }
 
         @Override

@@ -8,6 +8,7 @@ import io.grpc.ServerInterceptor;
 import io.grpc.ServerServiceDefinition;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
+import io.grpc.netty.shaded.io.netty.util.internal.PlatformDependent;
 import io.grpc.protobuf.services.HealthStatusManager;
 import io.grpc.protobuf.services.ProtoReflectionServiceV1;
 import io.muond.server.model.ModelHost;
@@ -33,6 +34,12 @@ public final class GrpcServer implements AutoCloseable {
 
   private static final int OVERHEAD_BYTES = 64 << 10;
   private static final int CALLS_PER_CONNECTION = 256;
+
+  /**
+   * A quarter of the memory for transfers may be held by clients that do not take what they are
+   * sent.
+   */
+  private static final int BACKLOG_SHARE = 4;
 
   /** A connection that has not introduced itself by then is closed. */
   private static final Duration HANDSHAKE = Duration.ofSeconds(20);
@@ -85,7 +92,9 @@ public final class GrpcServer implements AutoCloseable {
             steps.definition(),
             new CheckpointRpc(models, answers).bindService(),
             new ServerRpc(models, answers, settings.hasDataDirectory()).bindService());
-    this.gate = new Gate(security, connections, door);
+    Backlog backlog =
+        new Backlog(PlatformDependent.maxDirectMemory() / BACKLOG_SHARE, connections::end);
+    this.gate = new Gate(security, connections, door, backlog);
     NettyServerBuilder builder =
         builder(settings.address(), security)
             // The interceptor added last is called first.
