@@ -119,11 +119,13 @@ class ModuleCommandsTest extends CommandLineFixture {
             "--schedule=linear,learning-rate=0.5,total-steps=4",
             "--group-schedule=gains=constant,learning-rate=0.25",
             "--durability=every=2,keep=5,keep-for=24h",
-            "--lease=10m")
+            "--lease=10m",
+            "--overlap-steps")
         .succeeded();
     String text = muond("model", "get", "planned", server).succeeded().out();
     assertThat(text)
         .contains("checkpoints: every=2,keep=5,keep-for=24h\n")
+        .contains("steps: may overlap\n")
         .contains("schedule: linear,learning-rate=0.5,total-steps=4,final-fraction=0.0\n")
         .contains("schedule of gains: constant,learning-rate=0.25\n")
         .contains("solver=admm rho=4.0 iterations=10")
@@ -132,6 +134,7 @@ class ModuleCommandsTest extends CommandLineFixture {
         .contains("initial=one");
     JsonObject model = json(muond("model", "get", "planned", server, "--json"));
     assertThat(model.get("durability").getAsString()).isEqualTo("every=2,keep=5,keep-for=24h");
+    assertThat(model.get("overlap_steps").getAsBoolean()).isTrue();
     assertThat(model.get("keep_count").getAsInt()).isEqualTo(5);
     assertThat(model.get("keep_for_seconds").getAsLong()).isEqualTo(86_400);
     assertThat(model.get("lease_seconds").getAsLong()).isEqualTo(600);

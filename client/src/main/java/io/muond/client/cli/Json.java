@@ -63,6 +63,7 @@ final class Json {
     json.addProperty("total_bytes", model.getMemory().getTotalBytes());
     json.addProperty(
         "lease_seconds", model.hasLeaseTtl() ? model.getLeaseTtl().getSeconds() : null);
+    json.addProperty("overlap_steps", model.getOverlapSteps());
     json.add("create_time", time(model.getCreateTime()));
     json.addProperty("durability", DurabilityWords.of(model.getDurability()));
     json.addProperty("keep_count", model.getDurability().getKeepCount());

@@ -77,6 +77,13 @@ final class ModelCreateCommand extends ServerCommand {
               + " 30s, 10m, 1h; at least 1s. Default: it stays.")
   private Duration lease;
 
+  @Option(
+      names = "--overlap-steps",
+      description =
+          "Let the next step be filled while one computes, for one more gradient slot per worker."
+              + " Default: steps follow each other.")
+  private boolean overlapSteps;
+
   private Map<String, Schedule> groups = Map.of();
 
   private Module module;
@@ -107,6 +114,7 @@ final class ModelCreateCommand extends ServerCommand {
             .setModule(module)
             .setSeed(seed)
             .setDefaultRule(rule())
+            .setOverlapSteps(overlapSteps)
             .putAllGroupSchedules(groups);
     if (durability.given() != null) {
       request.setDurability(durability.policy());

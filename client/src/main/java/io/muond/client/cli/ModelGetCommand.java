@@ -36,6 +36,9 @@ final class ModelGetCommand extends ServerCommand {
             model.getReady() ? "ready" : "awaiting weights",
             model.getMemory().getTotalBytes());
     console().out().println("checkpoints: " + DurabilityWords.of(model.getDurability()));
+    if (model.getOverlapSteps()) {
+      console().out().println("steps: may overlap");
+    }
     if (model.hasSchedule()) {
       console().out().println("schedule: " + ScheduleConverter.text(model.getSchedule()));
     }
