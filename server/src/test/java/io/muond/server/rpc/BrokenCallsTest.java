@@ -10,9 +10,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.grpc.CallOptions;
+import io.grpc.ManagedChannel;
 import io.grpc.MethodDescriptor;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
+import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.ClientCallStreamObserver;
 import io.grpc.stub.ClientCalls;
 import io.grpc.stub.StreamObserver;
@@ -267,16 +269,28 @@ class BrokenCallsTest {
     client.create(
         small("m")
             .setParameters(ParameterList.newBuilder().addParameters(parameter("w", 16, 131_072))));
-    for (int i = 0; i < 4; i++) {
-      Iterator<ReadWeightsResponse> slow =
-          client.models().readWeights(ReadWeightsRequest.newBuilder().setModel("m").build());
-      assertThat(slow.next().hasHeader()).isTrue();
+    // A window that is given does not grow by what the client measures of the connection.
+    ManagedChannel channel =
+        NettyChannelBuilder.forAddress("127.0.0.1", server.server().port())
+            .usePlaintext()
+            .flowControlWindow(1 << 20)
+            .build();
+    try {
+      for (int i = 0; i < 4; i++) {
+        Iterator<ReadWeightsResponse> slow =
+            new TestClient(channel)
+                .models()
+                .readWeights(ReadWeightsRequest.newBuilder().setModel("m").build());
+        assertThat(slow.next().hasHeader()).isTrue();
+      }
+      long before;
+      do {
+        before = sent.get();
+        Thread.sleep(300);
+      } while (sent.get() > before);
+    } finally {
+      channel.shutdownNow();
     }
-    long before;
-    do {
-      before = sent.get();
-      Thread.sleep(300);
-    } while (sent.get() > before);
     // Each of the four: what is ready to be sent and one chunk more, and the transport's windows.
     assertThat(sent.get()).isBetween(4L << 20, 4L * (3 << 20) + (6 << 20));
   }
