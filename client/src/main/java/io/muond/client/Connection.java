@@ -76,6 +76,7 @@ final class Connection implements AutoCloseable {
             settings.reconnectTimeout(),
             settings.deadline(),
             channel::resetConnectBackoff,
+            channel::enterIdle,
             address.toString());
   }
 

@@ -46,22 +46,26 @@ final class Retrier {
   private final Duration reconnectTimeout;
   private final Duration patience;
   private final Runnable beforeRepeat;
+  private final Runnable renew;
   private final String server;
 
   /**
    * {@code patience} is how long a call waits for its turn at most. {@code beforeRepeat} runs
-   * before every repetition, {@code server} is named in messages.
+   * before every repetition, {@code renew} makes calls go over a new connection, {@code server} is
+   * named in messages.
    */
   Retrier(
       ScheduledExecutorService scheduler,
       Duration reconnectTimeout,
       Duration patience,
       Runnable beforeRepeat,
+      Runnable renew,
       String server) {
     this.scheduler = scheduler;
     this.reconnectTimeout = reconnectTimeout;
     this.patience = patience;
     this.beforeRepeat = beforeRepeat;
+    this.renew = renew;
     this.server = server;
   }
 
@@ -145,6 +149,10 @@ final class Retrier {
       if (!away(failure) && !(nonsense && ++garbled < MOST_GARBLED)) {
         result.completeExceptionally(failure);
         return;
+      }
+      if (nonsense) {
+        // Both ends compress headers by what came before: once they disagree they do so for ever.
+        renew.run();
       }
       long now = System.nanoTime();
       // A call that had been running for long was in contact until it broke, or went silent.
