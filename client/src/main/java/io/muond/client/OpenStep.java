@@ -233,9 +233,11 @@ public final class OpenStep {
     }
 
     private CompletableFuture<Void> back(MuondException seen) {
-      return seen.is(ErrorReason.STEP_NOT_OPEN)
-              || !used.equals(opening())
-              || position.wasPutBack(used.header().getIncarnation())
+      if (position.wasPutBack(used.header().getIncarnation())) {
+        // Or is being put back now, for another call.
+        return replay.settled();
+      }
+      return seen.is(ErrorReason.STEP_NOT_OPEN) || !used.equals(opening())
           ? CompletableFuture.completedFuture(null)
           : super.recover(seen);
     }
