@@ -54,7 +54,11 @@ public final class CpuEngine implements Engine {
 
   @Override
   public DeviceInfo device() {
-    String name = "CPU, " + workers.threads() + " threads," + OPENBLAS_VERSION.stripTrailing();
+    String name =
+        "CPU, "
+            + workers.threads()
+            + (workers.threads() == 1 ? " thread," : " threads,")
+            + OPENBLAS_VERSION.stripTrailing();
     return new DeviceInfo(0, name, memoryBytes, memoryBytes - allocatedBytes(), 0);
   }
 
